@@ -1,0 +1,250 @@
+"""Validated order lines, integer-encoded and time-sorted: what every model is fitted on."""
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from restock.dataset.catalogue import Catalogue, IntArray
+from restock.dataset.encoding import encode
+
+SCHEMA_VERSION = 1
+MINUTES_PER_DAY = 1440
+LINE_COLUMNS = {
+    "customer": np.int32,
+    "item": np.int32,
+    "order": np.int32,
+    "minute": np.int32,
+    "quantity": np.float32,
+    "value": np.float32,
+}
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def minute_of(day: dt.date) -> int:
+    """Minutes from 1970-01-01 to the local midnight that starts ``day``."""
+    return (day - _EPOCH).days * MINUTES_PER_DAY
+
+
+def day_of(minute: int) -> dt.date:
+    """The local date that contains ``minute``."""
+    return _EPOCH + dt.timedelta(days=int(minute) // MINUTES_PER_DAY)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The distinct (customer, item) pairs of interactions as a CSR matrix.
+
+    indptr: int64 (customers + 1); item: int32, ascending within a customer;
+    of_line: int64 (lines), the pair that each line belongs to.
+    """
+
+    indptr: NDArray[np.int64]
+    item: IntArray
+    of_line: NDArray[np.int64]
+
+    @property
+    def customer(self) -> IntArray:
+        """The customer of each pair (int32)."""
+        sizes = np.diff(self.indptr)
+        return np.repeat(np.arange(sizes.size, dtype=np.int32), sizes)
+
+    def sum(self, weights: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Sum a weight per line over the lines of each pair (float64), in order of time."""
+        return np.bincount(self.of_line, weights=weights, minlength=self.item.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Order lines as parallel arrays, sorted by (customer, minute, order, item).
+
+    customer, item, order: int32 codes (see ``catalogue``); one line per order and item.
+    minute: int32, local minutes since 1970-01-01 in the customer's market.
+    quantity: float32, units, above 0. value: float32, quantity × unit price in the market's
+    currency. as_of: the exclusive end of what is known, in minutes; every age is counted
+    from it. Cuts and selections share the catalogue, so a code means the same in all of them.
+    """
+
+    customer: IntArray
+    item: IntArray
+    order: IntArray
+    minute: IntArray
+    quantity: NDArray[np.float32]
+    value: NDArray[np.float32]
+    catalogue: Catalogue
+    as_of: int
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
+        """Encode a clean frame of order lines (columns as in ``restock.dataset.columns``).
+
+        Lines of one order and item are added up; an order happens at the time of its first
+        line; a customer belongs to the market of the last order. The result does not depend
+        on the order of the rows. Raises ValueError on rows that ``read_orders`` would have
+        set aside, naming the column.
+        """
+        columns, catalogue = encode(frame)
+        last = int(columns["minute"].max()) if columns["minute"].size else 0
+        as_of = (last // MINUTES_PER_DAY + 1) * MINUTES_PER_DAY
+        return cls(**columns, catalogue=catalogue, as_of=as_of)
+
+    # sizes ------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return int(self.customer.size)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({len(self):,} lines, {self.n_customers:,} customers, "
+            f"{self.n_items:,} items, {len(self.catalogue.markets)} markets, "
+            f"before {day_of(self.as_of)})"
+        )
+
+    @property
+    def n_customers(self) -> int:
+        """Customers in the catalogue, with or without a line here."""
+        return self.catalogue.customers.num_rows
+
+    @property
+    def n_items(self) -> int:
+        """Items in the catalogue, with or without a line here."""
+        return self.catalogue.items.num_rows
+
+    @property
+    def as_of_date(self) -> dt.date:
+        """``as_of`` as a date: the first day that is not known."""
+        return day_of(self.as_of)
+
+    # views ------------------------------------------------------------------------------
+    @property
+    def market(self) -> IntArray:
+        """The home market's code of each line's customer (int32)."""
+        return self.catalogue.customer_market[self.customer]
+
+    @property
+    def age_days(self) -> NDArray[np.float64]:
+        """Days from each line to ``as_of`` (float64)."""
+        return (self.as_of - self.minute.astype(np.float64)) / MINUTES_PER_DAY
+
+    def decay(self, half_life_days: float) -> NDArray[np.float64]:
+        """0.5 ** (age / half-life) of each line (float64); 1 everywhere for an infinite one."""
+        if np.isinf(half_life_days):
+            return np.ones(len(self))
+        decayed: NDArray[np.float64] = np.exp2(-self.age_days / half_life_days)
+        return decayed
+
+    @cached_property
+    def indptr(self) -> NDArray[np.int64]:
+        """Where each customer's lines start (int64, customers + 1)."""
+        bounds = np.arange(self.n_customers + 1, dtype=np.int64)
+        return np.searchsorted(self.customer, bounds).astype(np.int64)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The distinct (customer, item) pairs."""
+        key = self.customer.astype(np.int64) * self.n_items + self.item
+        unique, of_line = np.unique(key, return_inverse=True)
+        customer = unique // max(self.n_items, 1)
+        bounds = np.arange(self.n_customers + 1, dtype=np.int64)
+        indptr = np.searchsorted(customer, bounds).astype(np.int64)
+        return Pairs(indptr, (unique - customer * self.n_items).astype(np.int32), of_line)
+
+    @cached_property
+    def customers(self) -> IntArray:
+        """Codes of the customers that have a line here (int32, ascending)."""
+        return np.flatnonzero(np.diff(self.indptr)).astype(np.int32)
+
+    # selections ---------------------------------------------------------------------------
+    def before(self, day: dt.date) -> Self:
+        """Everything before the local midnight that starts ``day``; ages count from it."""
+        end = minute_of(day)
+        return replace(self._select(self.minute < end), as_of=end)
+
+    def between(self, first: dt.date, end: dt.date) -> Self:
+        """Lines from ``first`` (inclusive) to ``end`` (exclusive)."""
+        start, stop = minute_of(first), minute_of(end)
+        return replace(self._select((self.minute >= start) & (self.minute < stop)), as_of=stop)
+
+    def of_market(self, market: str) -> Self:
+        """The lines of the customers whose home is ``market``; the catalogue stays whole."""
+        return self._select(self.market == self.catalogue.market_code(market))
+
+    def of_markets(self, markets: list[str]) -> Self:
+        """The lines of the customers whose home is one of ``markets``."""
+        codes = [self.catalogue.market_code(market) for market in markets]
+        return self._select(np.isin(self.market, codes))
+
+    def of_customers(self, customers: IntArray) -> Self:
+        """The lines of the customers with these codes."""
+        wanted = np.zeros(self.n_customers, dtype=bool)
+        wanted[customers] = True
+        return self._select(wanted[self.customer])
+
+    def _select(self, mask: NDArray[np.bool_]) -> Self:
+        return replace(self, **{name: getattr(self, name)[mask] for name in LINE_COLUMNS})
+
+    # frames, files ------------------------------------------------------------------------
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of the lines, the catalogue and ``as_of``: the name of a snapshot."""
+        digest = hashlib.sha256(f"{SCHEMA_VERSION}:{self.as_of}:{self.catalogue.hash}".encode())
+        for name in LINE_COLUMNS:
+            digest.update(np.ascontiguousarray(getattr(self, name)).data)
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write ``lines.arrow``, ``customers.arrow``, ``items.arrow`` and ``meta.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = pa.table({name: pa.array(getattr(self, name)) for name in LINE_COLUMNS})
+        _write_arrow(lines, folder / "lines.arrow")
+        _write_arrow(self.catalogue.customers, folder / "customers.arrow")
+        _write_arrow(self.catalogue.items, folder / "items.arrow")
+        meta = {
+            "schema_version": SCHEMA_VERSION,
+            "hash": self.hash,
+            "as_of": self.as_of,
+            "markets": list(self.catalogue.markets),
+            "lines": len(self),
+        }
+        (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open what ``save`` wrote, memory-mapped: processes of one node share one copy."""
+        meta = json.loads((folder / "meta.json").read_text())
+        if meta["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(
+                f"{folder} holds interactions of schema {meta['schema_version']}, this version "
+                f"reads {SCHEMA_VERSION}: write the snapshot again with `restock retrain`"
+            )
+        lines = _open_arrow(folder / "lines.arrow")
+        catalogue = Catalogue(
+            customers=_open_arrow(folder / "customers.arrow"),
+            items=_open_arrow(folder / "items.arrow"),
+            markets=tuple(meta["markets"]),
+        )
+        columns = {name: _column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()}
+        return cls(**columns, catalogue=catalogue, as_of=int(meta["as_of"]))
+
+
+def _write_arrow(table: pa.Table, path: Path) -> None:
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=max(table.num_rows, 1))
+
+
+def _open_arrow(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _column(table: pa.Table, name: str, dtype: type) -> NDArray[np.generic]:
+    column = table[name]
+    if column.num_chunks == 1:
+        return column.chunk(0).to_numpy(zero_copy_only=True)
+    return column.to_numpy().astype(dtype)
