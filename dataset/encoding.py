@@ -1,15 +1,16 @@
 """From a clean frame of order lines to sorted integer columns and their catalogue."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-
 from restock.dataset import columns as c
 from restock.dataset.catalogue import Catalogue
 
 
-def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[np.generic]], Catalogue]:
+def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[Any]], Catalogue]:
     """The columns of ``Interactions`` and their catalogue, from a clean frame.
 
     Raises ValueError naming the column that is missing or holds what cannot be encoded.
@@ -32,7 +33,7 @@ def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[np.generic]], Catalog
     start = np.ones(by.size, dtype=bool)
     start[1:] = (order[1:] != order[:-1]) | (item[1:] != item[:-1])
     starts = np.flatnonzero(start)
-    lines: dict[str, NDArray[np.generic]] = {
+    lines: dict[str, NDArray[Any]] = {
         "customer": customer[starts].astype(np.int32),
         "item": item[starts].astype(np.int32),
         "order": order[starts].astype(np.int32),
@@ -106,7 +107,9 @@ def _item_table(frame: pd.DataFrame, item_ids: NDArray[np.object_]) -> pa.Table:
         counts = known.value_counts().reset_index(name="n")
         counts = counts.sort_values([c.ITEM, "n", name], ascending=[True, False, True])
         best = counts.drop_duplicates(c.ITEM).set_index(c.ITEM)[name]
-        return pa.array(best.reindex(item_ids).to_numpy(dtype=object), pa.string(), from_pandas=True)
+        return pa.array(
+            best.reindex(item_ids).to_numpy(dtype=object), pa.string(), from_pandas=True
+        )
 
     cost = np.full(len(item_ids), np.nan, dtype=np.float32)
     if c.UNIT_COST in frame.columns:

@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-
 from restock.dataset.catalogue import Catalogue, IntArray
 from restock.dataset.encoding import encode
 
@@ -59,7 +58,9 @@ class Pairs:
 
     def sum(self, weights: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum a weight per line over the lines of each pair (float64), in order of time."""
-        return np.bincount(self.of_line, weights=weights, minlength=self.item.size)
+        return np.bincount(self.of_line, weights=weights, minlength=self.item.size).astype(
+            np.float64
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +132,13 @@ class Interactions:
     @property
     def age_days(self) -> NDArray[np.float64]:
         """Days from each line to ``as_of`` (float64)."""
-        return (self.as_of - self.minute.astype(np.float64)) / MINUTES_PER_DAY
+        return (float(self.as_of) - self.minute.astype(np.float64)) / MINUTES_PER_DAY
 
     def decay(self, half_life_days: float) -> NDArray[np.float64]:
         """0.5 ** (age / half-life) of each line (float64); 1 everywhere for an infinite one."""
         if np.isinf(half_life_days):
             return np.ones(len(self))
-        decayed: NDArray[np.float64] = np.exp2(-self.age_days / half_life_days)
-        return decayed
+        return np.exp2(self.age_days / -half_life_days)
 
     @cached_property
     def indptr(self) -> NDArray[np.int64]:
@@ -243,7 +243,7 @@ def _open_arrow(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def _column(table: pa.Table, name: str, dtype: type) -> NDArray[np.generic]:
+def _column(table: pa.Table, name: str, dtype: type) -> NDArray[Any]:
     column = table[name]
     if column.num_chunks == 1:
         return column.chunk(0).to_numpy(zero_copy_only=True)

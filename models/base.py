@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.selection import ANY, NEW, REPEAT, top_k
@@ -115,7 +114,10 @@ class Recommender(ABC, Generic[C]):
         if not parts:
             shape = (0, k)
             return Recommendations(
-                customers, np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+                customers,
+                np.zeros(shape, np.int32),
+                np.zeros(shape, np.float32),
+                np.zeros(shape, bool),
             )
         items, scores, fallback = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Recommendations(customers, items, scores, fallback)
@@ -132,7 +134,12 @@ class Recommender(ABC, Generic[C]):
         return scores
 
     def _top(
-        self, customers: IntArray, scores: NDArray[np.float32], k: int, history: int, allowed: BoolArray
+        self,
+        customers: IntArray,
+        scores: NDArray[np.float32],
+        k: int,
+        history: int,
+        allowed: BoolArray,
     ) -> tuple[IntArray, NDArray[np.float32], BoolArray]:
         popular = self._popularity
         return top_k(
@@ -204,7 +211,7 @@ class Recommender(ABC, Generic[C]):
         if about["schema_version"] != SCHEMA_VERSION or about["name"] != cls.name:
             raise ValueError(
                 f"{folder} holds {about['name']} of schema {about['schema_version']}, not "
-                f"{cls.name} of schema {SCHEMA_VERSION}; restock.models.load(folder) finds the class"
+                f"{cls.name} of schema {SCHEMA_VERSION}; use restock.models.load(folder)"
             )
         model = cls(cls.config_class.model_validate(about["config"]))
         with np.load(folder / "model.npz", allow_pickle=False) as arrays:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-
 from restock.dataset import Catalogue
 from restock.dataset.catalogue import IntArray
 
@@ -38,7 +37,7 @@ class Recommendations:
         )
 
     def arrow(self, catalogue: Catalogue) -> pa.Table:
-        """One row per listed item: market, customer_id, rank (from 1), item_id, name, score, fallback."""
+        """One row per listed item, best first; ``rank`` counts from 1."""
         rows, places = np.nonzero(self.items >= 0)
         items, customers = self.items[rows, places], self.customers[rows]
         markets = pa.array(catalogue.markets, pa.string())

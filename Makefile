@@ -1,0 +1,73 @@
+# Set-up, checks and the main job. `make demo` and `make test` work on a fresh machine.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# byte code makes every new process start faster, and a night starts many
+unexport PYTHONDONTWRITEBYTECODE
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+PYTHON ?= $(shell scripts/find-python.sh)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+CORE := $(VENV)/.core-installed
+DEV := $(VENV)/.dev-installed
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { scripts/find-python.sh --explain; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing restock into $(VENV) (a minute or two the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+$(DEV): $(CORE)
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(CORE) ## the main job: retrain every market of the bundled orders
+	$(BIN)/restock retrain
+
+install: $(CORE) ## the virtual environment with the core
+
+dev: $(DEV) ## the virtual environment with everything the tests need
+
+lint: $(DEV)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+types: $(DEV)
+	@mkdir -p .mypy_cache/path && ln -sfn "$(CURDIR)" .mypy_cache/path/restock
+	cd .mypy_cache/path && MYPYPATH=. ../../$(BIN)/mypy --config-file restock/pyproject.toml \
+	  --cache-dir .. -p restock
+
+unit: $(DEV)
+	$(BIN)/python -m pytest -q -m unit
+
+check: lint types unit ## lint, types, import contracts, unit tests: under three minutes
+
+test: check system ## everything
+	$(BIN)/python -m pytest -q -m platform --durations=15
+
+system: ## what the tests need beside Python: a browser and the storage emulator
+	scripts/install-services.sh
+
+bench: $(DEV) ## speed, cost and error rates, as in docs/benchmarks.md
+	$(BIN)/python -m restock.benchmarks.quality
+	$(BIN)/python -m restock.benchmarks.gate
+	$(BIN)/python -m restock.benchmarks.night
+
+constraints: $(VENV)/bin/python ## resolve again and write constraints.txt
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	scripts/write-constraints.sh $(BIN)/python > constraints.txt
+
+clean: ## remove what was built (not the virtual environment)
+	rm -rf build dist *.egg-info .restock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help demo install dev lint types unit check test system bench constraints clean
