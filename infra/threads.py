@@ -1,0 +1,194 @@
+"""How many processes and threads work runs on: the one place that decides it.
+
+A node has some cores. Work runs in ``workers`` processes, each of which runs
+``threads_per_worker`` tasks at once, and each task may use ``task_threads`` threads: as
+joblib jobs, or as BLAS, OpenMP or numba threads, never one times the other. The product
+never exceeds the cores, because threads beyond the cores only wait for each other.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+import threadpoolctl
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# Read once, when the library is loaded: they must stand in the environment before a child starts.
+_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+class ThreadPlan(BaseModel):
+    """Who may use how many cores of one node. Make it with ``plan``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cores: int = Field(ge=1)
+    """Cores of the node that are ours."""
+    workers: int = Field(ge=1)
+    """Processes that run tasks."""
+    threads_per_worker: int = Field(default=1, ge=1)
+    """Tasks that one process runs at once."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.slots > self.cores:
+            raise ValueError(
+                f"{self.workers} workers with {self.threads_per_worker} tasks at once need "
+                f"{self.slots} cores, but there are {self.cores}: ask for fewer"
+            )
+        return self
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once on the node."""
+        return self.workers * self.threads_per_worker
+
+    @property
+    def task_threads(self) -> int:
+        """Threads one task may use: joblib's ``n_jobs``, or the threads of its kernels."""
+        return self.cores // self.slots
+
+    def environment(self) -> dict[str, str]:
+        """Variables of a worker process, set before it imports numpy, numba or torch."""
+        values = dict.fromkeys(_VARIABLES, str(self.task_threads))
+        values["OMP_DYNAMIC"] = "FALSE"
+        # A thread that spins after its work would take the core of another task.
+        values["OMP_WAIT_POLICY"] = "PASSIVE"
+        values["KMP_BLOCKTIME"] = "0"
+        if self.threads_per_worker > 1:
+            # numba's own layer aborts the process when two threads enter it.
+            values["NUMBA_THREADING_LAYER"] = "omp"
+        return values
+
+    @contextmanager
+    def limit(self) -> Iterator[None]:
+        """Hold this thread to ``task_threads`` threads, for libraries that are loaded already.
+
+        Tasks that overlap in one process share what is process-wide (OpenBLAS, Arrow): it is
+        given back when the last of them ends.
+        """
+        numba, threads = sys.modules.get("numba"), self.task_threads
+        before = numba.get_num_threads() if numba else 0
+        _shared.enter(threads)
+        try:
+            if numba:
+                numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+            yield
+        finally:
+            if numba:
+                numba.set_num_threads(before)
+            _shared.leave()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cores} cores = {self.workers} workers x {self.threads_per_worker} tasks "
+            f"x {self.task_threads} threads"
+        )
+
+
+def plan(
+    cores: int | None = None, workers: int | None = None, threads_per_worker: int = 1
+) -> ThreadPlan:
+    """Divide the cores of this node.
+
+    cores: None takes what this process may use; a larger number than that is cut to it.
+    workers: None gives one process to each core that a task can have.
+
+    Raises ValueError when more tasks are asked for than there are cores.
+    """
+    there = available_cores()
+    cores = min(cores or there, there)
+    if workers is None:
+        workers = max(1, cores // threads_per_worker)
+    return ThreadPlan(cores=cores, workers=workers, threads_per_worker=threads_per_worker)
+
+
+def available_cores(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores that this process may use: affinity mask and container quota, at least one."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _cgroup_cores(cgroup_root)
+    return max(1, min(cores, int(quota)) if quota else cores)
+
+
+def _cgroup_cores(root: Path) -> float | None:
+    """The smallest quota on the path from the root to this process's control group, in cores."""
+    quotas = []
+    for folder in _cgroup_folders(root):
+        for quota_file, period_file in (
+            ("cpu.max", None),
+            ("cpu.cfs_quota_us", "cpu.cfs_period_us"),
+        ):
+            try:
+                words = (folder / quota_file).read_text().split()
+                if period_file:
+                    words += (folder / period_file).read_text().split()
+                quota, period = float(words[0]), float(words[1])
+            except (OSError, ValueError, IndexError):
+                continue  # no such file, or "max"
+            if quota > 0 and period > 0:
+                quotas.append(quota / period)
+    return min(quotas, default=None)
+
+
+def _cgroup_folders(root: Path) -> Iterator[Path]:
+    yield root
+    yield root / "cpu"
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        folder = root / controllers if controllers else root
+        for part in Path(path).parts[1:]:
+            folder = folder / part
+            yield folder
+
+
+class _Shared:
+    """What the tasks of a process hold in common, and how many hold it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held = 0
+        self._give_back: list[Callable[[], object]] = []
+
+    def enter(self, threads: int) -> None:
+        with self._lock:
+            # OpenMP counts per calling thread, so that every task has to set it.
+            limits = threadpoolctl.threadpool_limits(limits=threads)
+            if not self._held:
+                self._give_back = [limits.restore_original_limits]
+                if arrow := sys.modules.get("pyarrow"):
+                    self._give_back.append(partial(arrow.set_cpu_count, arrow.cpu_count()))
+                    arrow.set_cpu_count(threads)
+            self._held += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._held -= 1
+            if not self._held:
+                for restore in self._give_back:
+                    restore()
+
+
+_shared = _Shared()
