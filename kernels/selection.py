@@ -22,10 +22,11 @@ def top_k(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
     """Select the k best allowed items per row of ``scores``; fill up from popularity.
 
-    ``scores`` is (rows × items); ``-inf`` means that the model has nothing to say about an
-    item. Row r's earlier purchases are ``bought_items[bought_start[r]:bought_stop[r]]``.
+    ``scores`` is (rows × items); ``-inf`` (or NaN) means that the model has nothing to say
+    about an item. Row r's earlier purchases are ``bought_items[bought_start[r]:bought_stop[r]]``.
     ``popular[popular_row[r]]`` lists item codes, best first, padded with -1; an item taken
-    from it scores its share minus 1 and so ranks below everything the model scored above 0.
+    from it scores its share minus 1, and less by the model's last score where that is below
+    0: it ranks below everything that the model scored.
     Returns items (-1 where the list is short), scores and whether an item came from
     popularity, each (rows × k).
     """
@@ -41,7 +42,7 @@ def top_k(
         size = 0
         for item in range(n_items):
             score = scores[row, item]
-            if score == -np.inf or (size == k and score <= values[row, k - 1]):
+            if not score > -np.inf or (size == k and score <= values[row, k - 1]):
                 continue
             if not allowed[item] or (history != ANY and bought[item] != (history == REPEAT)):
                 continue
@@ -57,6 +58,7 @@ def top_k(
         for at in range(size):
             listed[items[row, at]] = True
         ranked = popular[popular_row[row]]
+        last = min(values[row, size - 1], np.float32(0.0)) if size > 0 else np.float32(0.0)
         for rank in range(ranked.shape[0]):
             item = ranked[rank]
             if size == k or item < 0:
@@ -66,7 +68,7 @@ def top_k(
             if history != ANY and bought[item] != (history == REPEAT):
                 continue
             items[row, size] = item
-            values[row, size] = popular_share[popular_row[row], rank] - np.float32(1.0)
+            values[row, size] = last + popular_share[popular_row[row], rank] - np.float32(1.0)
             filled[row, size] = True
             size += 1
         for at in range(k):

@@ -1,0 +1,21 @@
+"""The curated recommenders: what to offer each customer next.
+
+Here: models over integer codes, their defaults and search spaces.
+Not here: how they are judged, tuned, scheduled or stored.
+"""
+
+from restock.models.base import Recommender
+from restock.models.candidate import Candidate
+from restock.models.context import FitContext
+from restock.models.recommendations import Recommendations
+from restock.models.registry import available, create, load
+
+__all__ = [
+    "Candidate",
+    "FitContext",
+    "Recommendations",
+    "Recommender",
+    "available",
+    "create",
+    "load",
+]

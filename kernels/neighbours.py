@@ -1,0 +1,169 @@
+"""Which items are bought by the same customers, and what follows for a customer's next list.
+
+Matrices are CSR over integer codes. Sums run in float64 in the order of the codes, so a
+result does not depend on blocks, threads or machine. Similarities are compared as float32:
+what differs by less is a tie, and a tie goes to the lower code.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.kernels.policy import kernel
+
+COUNT, JACCARD, LIFT, COSINE = 0, 1, 2, 3
+
+
+@kernel
+def transpose(
+    indptr: NDArray[np.int64], items: NDArray[np.int32], n_items: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """The customers of each item, from the items of each customer (a counting sort).
+
+    Returns the start of each item (int64, n_items + 1), its customers in ascending order
+    (int32, pairs), and the place of each pair in the input (int64, pairs).
+    """
+    start = np.zeros(n_items + 1, dtype=np.int64)
+    for item in items:
+        start[item + 1] += 1
+    for item in range(n_items):
+        start[item + 1] += start[item]
+    customers = np.empty(items.size, dtype=np.int32)
+    pairs = np.empty(items.size, dtype=np.int64)
+    free = start[:-1].copy()
+    for customer in range(indptr.size - 1):
+        for pair in range(indptr[customer], indptr[customer + 1]):
+            at = free[items[pair]]
+            customers[at] = customer
+            pairs[at] = pair
+            free[items[pair]] = at + 1
+    return start, customers, pairs
+
+
+@kernel
+def similarity_of(kind: int, both: float, one: float, other: float) -> float:
+    """Compare two items by the weight they share (``both``) and their own weights."""
+    if kind == JACCARD:
+        return both / (one + other - both)
+    if kind == LIFT:
+        return both / (one * other)
+    if kind == COSINE:
+        return both / (np.sqrt(one) * np.sqrt(other))
+    return both
+
+
+@kernel
+def similar_items(
+    first: int,
+    last: int,
+    sold: NDArray[np.int32],
+    item_start: NDArray[np.int64],
+    item_customers: NDArray[np.int32],
+    item_weights: NDArray[np.float64],
+    indptr: NDArray[np.int64],
+    items: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    own: NDArray[np.float64],
+    kind: int,
+    threshold: float,
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """The ``width`` most similar items of ``sold[first:last]``, themselves included.
+
+    What items i and j share is ``sum_c w[c, i] * w[c, j]`` over the customers c of i; pairs
+    that share less than ``threshold``, or nothing, have no similarity. ``own`` is what an
+    item shares with itself (items). Both sides of the weights are given: by item (from
+    ``transpose``) and by customer. Returns the number of neighbours (rows), their codes in
+    ascending order and their similarities (rows × width, undefined behind the number).
+
+    Cost: the sum over customers of the square of their items; memory rows × width.
+    """
+    rows = last - first
+    count = np.zeros(rows, dtype=np.int64)
+    codes = np.empty((rows, width), dtype=np.int32)
+    values = np.empty((rows, width), dtype=np.float64)
+    shared = np.zeros(own.size, dtype=np.float64)
+    found = np.empty(sold.size, dtype=np.int32)
+    similarity = np.empty(sold.size, dtype=np.float64)
+    rounded = np.empty(sold.size, dtype=np.float32)
+    for row in range(rows):
+        item = sold[first + row]
+        for at in range(item_start[item], item_start[item + 1]):
+            customer = item_customers[at]
+            weight = item_weights[at]
+            for pair in range(indptr[customer], indptr[customer + 1]):
+                shared[items[pair]] += weight * weights[pair]
+        n = 0
+        for other in sold:
+            both = shared[other]
+            shared[other] = 0.0
+            if both > 0.0 and both >= threshold:
+                found[n] = other
+                similarity[n] = similarity_of(kind, both, own[item], own[other])
+                rounded[n] = similarity[n]
+                n += 1
+        least = np.float32(-np.inf)
+        ties = n
+        if n > width:
+            least = np.partition(rounded[:n], n - width)[n - width]
+            ties = width
+            for at in range(n):
+                if rounded[at] > least:
+                    ties -= 1
+        size = 0
+        for at in range(n):
+            if rounded[at] == least:
+                if ties == 0:
+                    continue
+                ties -= 1
+            elif rounded[at] < least:
+                continue
+            codes[row, size] = found[at]
+            values[row, size] = similarity[at]
+            size += 1
+        count[row] = size
+    return count, codes, values
+
+
+@kernel
+def score_neighbours(
+    customers: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    items: NDArray[np.int32],
+    affinity: NDArray[np.float64],
+    start: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    similarity: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """``sum_i affinity[c, i] * similarity[i, j]`` for every customer c and item j.
+
+    ``start``, ``neighbours`` and ``similarity`` are the similar items of each item (CSR).
+    Returns (customers × items), -inf where the sum is not above 0.
+    """
+    n_items = start.size - 1
+    scores = np.empty((customers.size, n_items), dtype=np.float32)
+    total = np.zeros(n_items, dtype=np.float64)
+    for row in range(customers.size):
+        for pair in range(indptr[customers[row]], indptr[customers[row] + 1]):
+            weight = affinity[pair]
+            for at in range(start[items[pair]], start[items[pair] + 1]):
+                total[neighbours[at]] += weight * similarity[at]
+        for item in range(n_items):
+            scores[row, item] = total[item] if total[item] > 0.0 else -np.inf
+            total[item] = 0.0
+    return scores
+
+
+@kernel
+def score_own(
+    customers: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    items: NDArray[np.int32],
+    affinity: NDArray[np.float64],
+    n_items: int,
+) -> NDArray[np.float32]:
+    """``affinity[c, j]`` of the items that customer c bought, -inf elsewhere (rows × items)."""
+    scores = np.full((customers.size, n_items), -np.inf, dtype=np.float32)
+    for row in range(customers.size):
+        for pair in range(indptr[customers[row]], indptr[customers[row] + 1]):
+            scores[row, items[pair]] = affinity[pair]
+    return scores

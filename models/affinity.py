@@ -1,0 +1,20 @@
+"""How much a customer likes what was bought: purchases, the recent ones first."""
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from restock.dataset import Interactions
+
+HalfLife = Annotated[float, Field(ge=1, le=10_000)] | None
+
+
+def affinity(interactions: Interactions, half_life_days: float | None) -> NDArray[np.float64]:
+    """``sum of 0.5 ** (age / half_life)`` over the order lines of each pair (float64, pairs).
+
+    Parallel to ``interactions.pairs.item``. Without a half-life: the number of order lines.
+    """
+    decay = interactions.decay(np.inf if half_life_days is None else half_life_days)
+    return interactions.pairs.sum(decay)

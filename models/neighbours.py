@@ -1,0 +1,84 @@
+"""The similar items of each item: what `item_knn` and `sar` have in common."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.dataset import Pairs
+from restock.dataset.catalogue import IntArray
+from restock.kernels.neighbours import score_neighbours, similar_items, transpose
+from restock.kernels.policy import over_blocks
+from restock.models.past import Past
+
+CELLS_PER_BLOCK = 1_000_000  # 12 MB of codes and similarities at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """A sparse (items × items) matrix of similarities, by rows (CSR).
+
+    start: int64 (items + 1). item: int32, ascending in a row. similarity: float64, above 0.
+    """
+
+    start: NDArray[np.int64]
+    item: IntArray
+    similarity: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        pairs: Pairs,
+        weights: NDArray[np.float64],
+        n_items: int,
+        kind: int,
+        *,
+        threshold: float = 0.0,
+        neighbours: int | None = None,
+        threads: int = 1,
+    ) -> Self:
+        """Compare all items by the customers they share (kind: see ``kernels.neighbours``).
+
+        weights: float64, one per pair. neighbours: keep so many of each item, itself included;
+        None keeps all. Memory: 12 bytes per similarity kept, so at most 12 × items² bytes.
+        """
+        by_item, customers, places = transpose(pairs.indptr, pairs.item, n_items)
+        own = np.bincount(pairs.item, weights=weights * weights, minlength=n_items)
+        sold = np.flatnonzero(np.diff(by_item)).astype(np.int32)
+        width = sold.size if neighbours is None else min(neighbours, sold.size)
+        by_customer = (pairs.indptr, pairs.item, weights)
+        given = (sold, by_item, customers, weights[places], *by_customer, own)
+
+        def block(first: int, last: int) -> tuple[NDArray[Any], ...]:
+            count, codes, values = similar_items(
+                first, last, *given, kind, float(threshold), width
+            )
+            kept = np.arange(width) < count[:, None]
+            return count, codes[kept], values[kept]
+
+        size = min(CELLS_PER_BLOCK // max(width, 1) + 1, -(-sold.size // threads))
+        blocks = over_blocks(block, sold.size, size, threads)
+        count, item, similarity = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        rows = np.zeros(n_items + 1, dtype=np.int64)
+        rows[sold + 1] = count
+        return cls(np.cumsum(rows), item, similarity)
+
+    def scores(
+        self, past: Past, affinity: NDArray[np.float64], customers: IntArray
+    ) -> NDArray[np.float32]:
+        """``affinity @ similarity`` of these customers (customers × items), -inf where it is 0."""
+        scores: NDArray[np.float32] = score_neighbours(
+            customers,
+            past.bought_indptr,
+            past.bought_items,
+            affinity,
+            self.start,
+            self.item,
+            self.similarity,
+        )
+        return scores
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name, for a file."""
+        return {"start": self.start, "item": self.item, "similarity": self.similarity}
