@@ -1,0 +1,133 @@
+"""The contract of an order line: its columns, their types, and the bounds of a sane value."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from restock.dataset import columns as c
+
+MAX_ID_LENGTH = 200  # characters
+MIN_QUANTITY, MAX_QUANTITY = 1e-3, 1e7  # units on one line
+MIN_PRICE, MAX_PRICE = 1e-6, 1e9  # per unit, in the market's currency; below MIN_PRICE is free
+FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2200, 1, 1)  # the last one is exclusive
+
+
+class BadOrders(ValueError):
+    """A source of order lines that cannot be read at all; one bad line is never the cause.
+
+    The message names the source, the cause and the remedy.
+    """
+
+    def __init__(self, source: str, cause: str, remedy: str) -> None:
+        super().__init__(f"{source}: {cause}; {remedy}")
+        self.source, self.cause, self.remedy = source, cause, remedy
+
+
+def _id_column() -> pa.Column:
+    return pa.Column(object, pa.Check.str_length(1, MAX_ID_LENGTH))
+
+
+ORDER_LINES = pa.DataFrameSchema(
+    {
+        c.MARKET: pa.Column(object, pa.Check.str_matches(c.MARKET_PATTERN)),
+        c.CUSTOMER: _id_column(),
+        c.ORDER: _id_column(),
+        c.ITEM: _id_column(),
+        c.TIMESTAMP: pa.Column("datetime64[ms]"),
+        c.QUANTITY: pa.Column(float, pa.Check.in_range(MIN_QUANTITY, MAX_QUANTITY)),
+        c.UNIT_PRICE: pa.Column(float, pa.Check.in_range(MIN_PRICE, MAX_PRICE)),
+        c.ITEM_NAME: pa.Column(object, nullable=True, required=False),
+        c.CATEGORY: pa.Column(object, nullable=True, required=False),
+        c.UNIT_COST: pa.Column(float, pa.Check.ge(0), nullable=True, required=False),
+    },
+    strict=True,
+)
+"""What a frame of clean order lines is; ``read_orders`` returns nothing else."""
+
+
+def _is_time(column: pd.Series) -> bool:
+    kinds = ("datetime", "datetime64", "date", "string", "empty")
+    return pd.api.types.is_datetime64_any_dtype(column) or _inferred(column) in kinds
+
+
+def _is_number(column: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(column):
+        return False
+    kinds = ("integer", "floating", "decimal", "mixed-integer-float", "empty")
+    return pd.api.types.is_numeric_dtype(column) or _inferred(column) in kinds
+
+
+def _is_id(column: pd.Series) -> bool:
+    kinds = ("string", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty")
+    return not pd.api.types.is_bool_dtype(column) and _inferred(column) in kinds
+
+
+def _inferred(column: pd.Series) -> str:
+    values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    return pd.api.types.infer_dtype(values, skipna=True)
+
+
+_IDS = "an id (text or whole numbers)"
+_TEXT = "text"
+_NUMBERS = "a number"
+_TIMES = "a time stamp (or ISO 8601 text)"
+EXPECTED = {
+    c.MARKET: (_TEXT, _is_id),
+    c.CUSTOMER: (_IDS, _is_id),
+    c.ORDER: (_IDS, _is_id),
+    c.ITEM: (_IDS, _is_id),
+    c.TIMESTAMP: (_TIMES, _is_time),
+    c.QUANTITY: (_NUMBERS, _is_number),
+    c.UNIT_PRICE: (_NUMBERS, _is_number),
+    c.ITEM_NAME: (_TEXT, _is_id),
+    c.CATEGORY: (_TEXT, _is_id),
+    c.UNIT_COST: (_NUMBERS, _is_number),
+}
+
+RAW_COLUMNS = pa.DataFrameSchema(
+    {
+        name: pa.Column(
+            nullable=True,
+            required=name in c.REQUIRED,
+            checks=pa.Check(fits, error=wanted, ignore_na=False),
+        )
+        for name, (wanted, fits) in EXPECTED.items()
+    }
+)
+"""What the columns of a source must be, after renaming, before any line is looked at."""
+
+
+def check_columns(frame: pd.DataFrame, source: str, names: dict[str, str]) -> None:
+    """Raise BadOrders when a column of ``frame`` has a type that no line of it can have.
+
+    frame: the source's columns under our names; names: our name → the name in the source.
+    """
+    try:
+        RAW_COLUMNS.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        bad = error.failure_cases.drop_duplicates("column")
+        said = [
+            f"column {names[row.column]!r} ({row.column}) holds {_inferred(frame[row.column])}, "
+            f"not {row.check}"
+            for row in bad.itertuples()
+        ]
+        raise BadOrders(
+            source, ", ".join(said), "convert it, or map another column with columns={…}"
+        ) from None
+
+
+def check_lines(orders: pd.DataFrame) -> None:
+    """Raise pandera's SchemaError when a frame of clean lines breaks the contract."""
+    ORDER_LINES.validate(orders)
+
+
+def as_limit(as_of: dt.date | str | None) -> np.datetime64 | None:
+    """The first moment that is not known: the local midnight that starts ``as_of``."""
+    if as_of is None:
+        return None
+    stamp = pd.Timestamp(as_of)
+    if stamp != stamp.normalize() or stamp.tzinfo is not None:
+        raise ValueError(f"as_of must be a date (the first day that is not known), not {as_of}")
+    return stamp.to_datetime64().astype("datetime64[ms]")

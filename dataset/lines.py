@@ -1,0 +1,133 @@
+"""The lines of one or more sources side by side, under our names, before any rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from restock.dataset import columns as c
+from restock.dataset.contract import BadOrders, check_columns
+from restock.dataset.sources import Opened
+from restock.dataset.texts import Texts
+from restock.dataset.times import as_times
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Lines:
+    """Parallel columns of order lines (mutable: cleaning replaces them one by one).
+
+    time: datetime64[ms], NaT where unreadable; in UTC where ``aware``, else local.
+    quantity, unit_price, unit_cost: float64, NaN where unreadable. item_name, category and
+    unit_cost are None when no source has them.
+    """
+
+    market: Texts
+    customer_id: Texts
+    order_id: Texts
+    item_id: Texts
+    time: NDArray[np.datetime64]
+    aware: NDArray[np.bool_]
+    quantity: Floats
+    unit_price: Floats
+    item_name: Texts | None = None
+    category: Texts | None = None
+    unit_cost: Floats | None = None
+
+    def __len__(self) -> int:
+        return int(self.time.size)
+
+    @classmethod
+    def of(cls, part: Opened, names: dict[str, str], time_format: str | None) -> Self:
+        """The lines of one source. Raises BadOrders when a column has an impossible type.
+
+        names: our name → the name in the source. time_format: of time stamps that are text
+        (strptime's codes); None is ISO 8601.
+        """
+        ours = pd.DataFrame({name: part.frame[theirs] for name, theirs in names.items()})
+        if part.typed:
+            check_columns(ours, part.name, names)
+        time, aware = as_times(ours[c.TIMESTAMP], time_format)
+        numbers = {
+            name: _numbers(ours[name])
+            for name in (c.QUANTITY, c.UNIT_PRICE, c.UNIT_COST)
+            if name in names
+        }
+        _refuse_unreadable(
+            part.name,
+            names[c.TIMESTAMP],
+            ours[c.TIMESTAMP],
+            np.isnat(time),
+            "time stamps",
+            "say time_format=, such as '%d/%m/%Y %H:%M'",
+        )
+        for name, values in numbers.items():
+            _refuse_unreadable(
+                part.name,
+                names[name],
+                ours[name],
+                np.isnan(values),
+                "numbers",
+                "write them as 1234.5, or map another column",
+            )
+        texts = {
+            name: Texts.of(ours[name])
+            for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM, c.ITEM_NAME, c.CATEGORY)
+            if name in names
+        }
+        return cls(time=time, aware=aware, **texts, **numbers)  # type: ignore[arg-type]
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """The lines of all parts, in their order; what only some have is missing elsewhere."""
+        joined: dict[str, Any] = {}
+        for field in fields(cls):
+            columns = [getattr(part, field.name) for part in parts]
+            if all(column is None for column in columns):
+                joined[field.name] = None
+                continue
+            texts = any(isinstance(column, Texts) for column in columns)
+            empty: Callable[[int], Any] = _no_text if texts else _no_number
+            filled = [
+                empty(len(part)) if column is None else column
+                for part, column in zip(parts, columns, strict=True)
+            ]
+            joined[field.name] = Texts.concat(filled) if texts else np.concatenate(filled)
+        return cls(**joined)
+
+
+def _no_text(n_lines: int) -> Texts:
+    return Texts(np.full(n_lines, -1, dtype=np.int64), np.empty(0, dtype=object))
+
+
+def _no_number(n_lines: int) -> Floats:
+    return np.full(n_lines, np.nan)
+
+
+def _numbers(column: pd.Series) -> Floats:
+    """float64 values of a column, NaN where there is none; text is parsed once per value."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    texts = Texts.of(column)
+    parsed = pd.to_numeric(pd.Series(texts.values), errors="coerce").to_numpy(np.float64)
+    return texts.lookup(parsed, np.nan).astype(np.float64)
+
+
+def _refuse_unreadable(
+    source: str, name: str, column: pd.Series, unreadable: NDArray[np.bool_], what: str, remedy: str
+) -> None:
+    """Some unreadable cells are bad lines; when most are, the column is not what it should be."""
+    filled = column.notna().to_numpy() & (column.astype(object) != "").to_numpy()
+    bad = unreadable & filled
+    if bad.sum() * 2 > filled.sum():
+        example = column[bad].iloc[0]
+        raise BadOrders(
+            source,
+            f"column {name!r} does not hold {what}: {int(bad.sum()):,} of its "
+            f"{int(filled.sum()):,} values are unreadable, such as {str(example)[:40]!r}",
+            remedy,
+        )

@@ -1,0 +1,129 @@
+"""The dialect of the Online Retail feed: its column names, its notes and its countries."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from restock.dataset import columns as c
+from restock.dataset.ledger import Ledger
+from restock.dataset.lines import Lines
+from restock.dataset.texts import Texts
+
+_NAMES = {  # the column's name without case, blanks and underscores
+    "invoice": c.ORDER,
+    "invoiceno": c.ORDER,
+    "stockcode": c.ITEM,
+    "description": c.ITEM_NAME,
+    "quantity": c.QUANTITY,
+    "invoicedate": c.TIMESTAMP,
+    "unitprice": c.UNIT_PRICE,
+    "price": c.UNIT_PRICE,
+    "customerid": c.CUSTOMER,
+    "country": c.MARKET,
+}
+
+COUNTRY_NAMES = {
+    "EIRE": "IE",
+    "RSA": "ZA",
+    "USA": "US",
+    "Korea": "KR",
+    "Channel Islands": "CHANNEL",  # Jersey and Guernsey: two codes in ISO 3166
+    "European Community": "EUCOMM",
+    "West Indies": "WINDIES",
+    "Unspecified": "UNKNOWN",
+}
+
+NO_PRODUCT = re.compile(
+    r"POST|DOT|C[23]|M|D|S|B|BANK CHARGES|AMAZONFEE|CRUK|PADS|ADJUST2?|TEST\d+|GIFT(_\d+_\d+)?"
+)
+PRODUCT = re.compile(r"\d{5}")
+
+OVERLAP = "repeated in the file that continues this one"
+BAD_DEBT = "bad-debt adjustment"
+NOT_A_PRODUCT = "not a product (carriage, fees, vouchers, manual entries)"
+UNUSUAL = "product code that does not start with five digits"
+WRITE_OFF = "stock write-off"
+POSITIVE_CREDIT = "credit note with a positive quantity"
+
+
+def our_columns(present: list[str]) -> dict[str, str] | None:
+    """Our name → the feed's name, or None when these are not the columns of Online Retail.
+
+    Both spellings are known: ``stock_code`` and UCI's ``StockCode``, ``Price``, ``Customer ID``.
+    """
+    names = {}
+    for theirs in present:
+        ours = _NAMES.get(re.sub(r"[\s_]", "", str(theirs)).lower())
+        if ours is not None:
+            names[ours] = theirs
+    return names if set(names) == set(_NAMES.values()) else None
+
+
+def set_aside(lines: Lines, ledger: Ledger) -> None:
+    """Set aside what is no order line in this feed. Ids are clean, item codes in upper case."""
+    first = pd.Series(lines.order_id.values, dtype=object).str[:1].str.upper()
+    is_debt, is_credit = (_per_line(lines.order_id, first == letter) for letter in "AC")
+    ledger.set_aside(is_debt, BAD_DEBT)
+
+    codes = lines.item_id.values
+    special = np.array([bool(NO_PRODUCT.fullmatch(code)) for code in codes], dtype=bool)
+    product = np.array([bool(PRODUCT.match(code)) for code in codes], dtype=bool)
+    ledger.set_aside(_per_line(lines.item_id, special), NOT_A_PRODUCT)
+    ledger.set_aside(_per_line(lines.item_id, ~product & (codes != "")), UNUSUAL)
+
+    ledger.set_aside(is_credit & (lines.quantity > 0), POSITIVE_CREDIT)
+    ledger.set_aside(~is_credit & (lines.quantity < 0), WRITE_OFF)
+
+
+def _per_line(texts: Texts, per_value: object) -> NDArray[np.bool_]:
+    return texts.lookup(np.asarray(per_value, dtype=bool), False).astype(bool)
+
+
+def without_float_suffix(customers: Texts) -> Texts:
+    """Copies of the feed that went through floating point write customer 12346 as 12346.0."""
+    return customers.replaced([re.sub(r"\.0$", "", value) for value in customers.values])
+
+
+def repeated(parts: list[Lines]) -> list[NDArray[np.bool_]]:
+    """Per part, the lines (bool) that another part, which goes on later, holds once more.
+
+    The feed's two years share nine days. A part's lines from the first day of the next one
+    on are repeated when the next one has the very same lines (as a multiset) in that time;
+    parts of which that is not true are mere pieces of one file. Row-wise deduplication
+    would be wrong: equal lines within a file may be real second lines of an invoice.
+    """
+    masks = [np.zeros(len(part), dtype=bool) for part in parts]
+    spans = [(part.time.min(), part.time.max()) if len(part) else None for part in parts]
+    for at, (part, span) in enumerate(zip(parts, spans, strict=True)):
+        for later, next_span in zip(parts, spans, strict=True):
+            if span is None or next_span is None or not span[0] < next_span[0] <= span[1]:
+                continue
+            start = next_span[0].astype("datetime64[D]")
+            mine = part.time >= start
+            theirs = later.time <= span[1]
+            if _same_lines(part, mine, later, theirs):
+                masks[at] |= mine
+    return masks
+
+
+def _same_lines(a: Lines, in_a: NDArray[np.bool_], b: Lines, in_b: NDArray[np.bool_]) -> bool:
+    if in_a.sum() != in_b.sum():
+        return False
+    return bool((_sorted_hashes(a, in_a) == _sorted_hashes(b, in_b)).all())
+
+
+def _sorted_hashes(lines: Lines, where: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    frame = pd.DataFrame(
+        {
+            "order": lines.order_id.objects()[where],
+            "item": lines.item_id.objects()[where],
+            "customer": lines.customer_id.objects()[where],
+            "time": lines.time[where],
+            "quantity": lines.quantity[where],
+            "price": lines.unit_price[where],
+        }
+    )
+    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return np.sort(hashes)

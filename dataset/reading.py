@@ -1,0 +1,212 @@
+"""Reading orders: from files or frames to clean order lines, with nothing lost on the way."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from restock.dataset import cleaning, online_retail
+from restock.dataset import columns as c
+from restock.dataset.contract import BadOrders, as_limit, check_lines
+from restock.dataset.homes import HomeRule, home_markets
+from restock.dataset.ledger import Ledger
+from restock.dataset.lines import Lines
+from restock.dataset.naming import our_columns
+from restock.dataset.netting import drop_cancellations, net_cancellations
+from restock.dataset.report import CleaningReport, CleanOrders, count_reasons
+from restock.dataset.sources import Opened, Source, open_sources
+
+CancellationRule = Literal["net", "drop"]
+
+
+def read_orders(
+    source: Source,
+    *,
+    columns: Mapping[str, str] | None = None,
+    as_of: dt.date | str | None = None,
+    cancellations: CancellationRule = "net",
+    home_market: HomeRule = "last",
+    country_names: Mapping[str, str] | None = None,
+    time_zones: Mapping[str, str] | None = None,
+    time_format: str | None = None,
+    rates: Mapping[str, float] | None = None,
+    delimiter: str = ",",
+    encoding: str = "utf-8",
+) -> CleanOrders:
+    """Read order lines, keep the good ones and say what became of every other.
+
+    source: a frame, a Parquet or CSV file, a folder of them, or a list of files.
+    columns: {name in the file: our name}, or the other way round; without it the file has
+        our names (``restock.dataset.columns``) or those of Online Retail, whose rules then
+        hold too (``restock.dataset.online_retail``).
+    as_of: the first day that is not known; lines from its local midnight on are set aside.
+    cancellations: lines of negative quantity are netted off the latest earlier orders of
+        the same customer and item ("net"), or set aside ("drop").
+    home_market: a customer of several markets belongs to that of the "last" order or to the
+        "most_frequent" one; all of the customer's lines move there.
+    country_names: {name in the file: market code}, beside the names that are known anyway.
+    time_zones: {market code: zone such as "Europe/Paris"}, needed when time stamps name a
+        zone or an offset. Time stamps without one are local already.
+    time_format: strptime's codes, when time stamps are text but not ISO 8601.
+    rates: {market code: worth of its currency in a common one}, to convert the prices of
+        lines that move to a home market; without it one currency is assumed.
+    delimiter, encoding: of CSV files.
+
+    Raises BadOrders when the source cannot be read at all: file, cause and remedy are named.
+    """
+    _check_choice("cancellations", cancellations, ("net", "drop"))
+    _check_choice("home_market", home_market, ("last", "most_frequent"))
+    limit = as_limit(as_of)
+    opened = open_sources(source, delimiter=delimiter, encoding=encoding)
+    dialect, names = _names(opened, columns)
+    parts = [Lines.of(part, own, time_format) for part, own in zip(opened, names, strict=True)]
+    if time_zones is None:
+        _refuse_zones(opened, parts)
+
+    lines = Lines.concat(parts)
+    read = lines.quantity.copy()
+    ledger = Ledger(len(lines))
+    if dialect:
+        ledger.set_aside(np.concatenate(online_retail.repeated(parts)), online_retail.OVERLAP)
+        lines.customer_id = online_retail.without_float_suffix(lines.customer_id)
+    faults = cleaning.clean_texts(lines, upper_items=dialect)
+    if dialect:
+        online_retail.set_aside(lines, ledger)
+    cleaning.check_ids(faults, ledger)
+    extra = online_retail.COUNTRY_NAMES if dialect else {}
+    known = {**extra, **(country_names or {})}
+    cleaning.check_markets(lines, ledger, known, names_first=dialect)
+    cleaning.check_times(lines, ledger, limit, time_zones or {})
+    cleaning.check_numbers(lines, ledger)
+    costs_ignored = cleaning.clean_costs(lines)
+    netted = 0.0
+    if cancellations == "net":
+        netted = net_cancellations(lines, ledger)
+    else:
+        drop_cancellations(lines, ledger)
+    kept = np.flatnonzero(ledger.open)
+    moved = _move_home(lines, kept, home_market, rates)
+
+    orders = _orders(lines, kept)
+    check_lines(orders)
+    abroad = orders.loc[moved, c.CUSTOMER].nunique()
+    report = CleaningReport(
+        lines_read=len(lines),
+        lines_kept=kept.size,
+        reasons=count_reasons(ledger, _value(read, lines.unit_price)),
+        files={part.name: len(part.frame) for part in opened},
+        customers=orders[c.CUSTOMER].nunique(),
+        items=orders[c.ITEM].nunique(),
+        orders=orders[c.ORDER].nunique(),
+        markets=orders[c.MARKET].nunique(),
+        units_netted=netted,
+        customers_abroad=abroad,
+        lines_moved=int(moved.sum()),
+        costs_ignored=costs_ignored,
+    )
+    return CleanOrders(orders, _quarantine(opened, ledger), report)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _names(
+    opened: list[Opened], columns: Mapping[str, str] | None
+) -> tuple[bool, list[dict[str, str]]]:
+    """Whether this is the feed of Online Retail, and the names of each source's columns."""
+    present = [[str(name) for name in part.frame.columns] for part in opened]
+    if columns is None:
+        own = [online_retail.our_columns(names) for names in present]
+        if all(names is not None for names in own):
+            return True, [names for names in own if names is not None]
+    return False, [
+        our_columns(names, columns, part.name) for names, part in zip(present, opened, strict=True)
+    ]
+
+
+def _refuse_zones(opened: list[Opened], parts: list[Lines]) -> None:
+    for source, part in zip(opened, parts, strict=True):
+        if part.aware.any():
+            raise BadOrders(
+                source.name,
+                "its time stamps name a time zone, and a market's day is local",
+                "say the zone of each market with time_zones={'FR': 'Europe/Paris', …}, or "
+                "remove the zone if the times are local already",
+            )
+
+
+def _move_home(
+    lines: Lines, kept: NDArray[np.int64], rule: HomeRule, rates: Mapping[str, float] | None
+) -> NDArray[np.bool_]:
+    """Give every kept line the home market of its customer; return which ones moved."""
+    placed = lines.market.codes[kept]
+    home = home_markets(
+        lines.customer_id.codes[kept], placed, lines.time[kept], lines.order_id.codes[kept], rule
+    )
+    moved = home != placed
+    if rates is not None and moved.any():
+        factor = _rates(lines, rates, np.union1d(home[moved], placed[moved]))
+        change = factor[placed[moved]] / factor[home[moved]]
+        lines.unit_price[kept[moved]] *= change
+        if lines.unit_cost is not None:
+            lines.unit_cost[kept[moved]] *= change
+    lines.market.codes[kept] = home
+    return moved
+
+
+def _rates(
+    lines: Lines, rates: Mapping[str, float], needed: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    factor = np.full(lines.market.values.size, np.nan)
+    for code in needed:
+        market = lines.market.values[code]
+        if not rates.get(market, 0.0) > 0.0:
+            raise ValueError(
+                f"no rate above 0 for {market}, where customers of another market ordered: "
+                "add it to rates={…}"
+            )
+        factor[code] = rates[market]
+    return factor
+
+
+def _orders(lines: Lines, kept: NDArray[np.int64]) -> pd.DataFrame:
+    columns: dict[str, NDArray[np.generic]] = {
+        name: getattr(lines, name).objects()[kept]
+        for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM)
+    }
+    columns[c.TIMESTAMP] = lines.time[kept]
+    columns[c.QUANTITY] = lines.quantity[kept]
+    columns[c.UNIT_PRICE] = lines.unit_price[kept]
+    for name in (c.ITEM_NAME, c.CATEGORY):
+        texts = getattr(lines, name)
+        if texts is not None:
+            columns[name] = texts.objects()[kept]
+    if lines.unit_cost is not None:
+        columns[c.UNIT_COST] = lines.unit_cost[kept]
+    return pd.DataFrame(columns, index=pd.Index(kept, name="line"))
+
+
+def _quarantine(opened: list[Opened], ledger: Ledger) -> pd.DataFrame:
+    """The lines set aside, as their sources hold them."""
+    aside = ~ledger.open
+    frames, start = [], 0
+    for part in opened:
+        stop = start + len(part.frame)
+        frame = part.frame[aside[start:stop]]
+        texts = frame.select_dtypes("category").columns
+        frames.append(frame.astype(dict.fromkeys(texts, object)))
+        start = stop
+    table = pd.concat(frames, ignore_index=True)
+    table.index = pd.Index(np.flatnonzero(aside), name="line")
+    return table.assign(reason=ledger.reason_of(aside))
+
+
+def _value(quantity: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = quantity * price
+    return np.where(np.abs(value) < 1e16, value, 0.0)

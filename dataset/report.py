@@ -1,0 +1,116 @@
+"""What cleaning gives back: the orders, what was set aside, and the account of both."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from restock.dataset.ledger import NETTED, QUARANTINED, Ledger
+
+
+@dataclass(frozen=True, eq=False)
+class CleaningReport:
+    """The account of one reading: every line read is kept, netted or quarantined.
+
+    reasons: one row per reason: reason, outcome ("netted" or "quarantined"), lines, value
+    (sum of quantity × unit price as read, mixed currencies and all; unreadable ones count 0).
+    """
+
+    lines_read: int
+    lines_kept: int
+    reasons: pd.DataFrame
+    files: dict[str, int]
+    customers: int
+    items: int
+    orders: int
+    markets: int
+    units_netted: float = 0.0
+    customers_abroad: int = 0
+    lines_moved: int = 0
+    costs_ignored: int = 0
+
+    @property
+    def lines_netted(self) -> int:
+        """Cancellations that found their orders, and orders of which nothing is left."""
+        return self._lines(NETTED)
+
+    @property
+    def lines_quarantined(self) -> int:
+        """Lines set aside because they are no order lines or cannot be trusted."""
+        return self._lines(QUARANTINED)
+
+    def _lines(self, outcome: str) -> int:
+        return int(self.reasons.loc[self.reasons["outcome"] == outcome, "lines"].sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for machines, ready for JSON."""
+        return {
+            "lines_read": self.lines_read,
+            "lines_kept": self.lines_kept,
+            "lines_netted": self.lines_netted,
+            "lines_quarantined": self.lines_quarantined,
+            "units_netted": self.units_netted,
+            "customers": self.customers,
+            "items": self.items,
+            "orders": self.orders,
+            "markets": self.markets,
+            "customers_abroad": self.customers_abroad,
+            "lines_moved": self.lines_moved,
+            "costs_ignored": self.costs_ignored,
+            "files": dict(self.files),
+            "reasons": self.reasons.to_dict("records"),
+        }
+
+    def __str__(self) -> str:
+        rows = [f"{'':<52} {'lines':>10} {'value':>16}"]
+        rows.append(f"{'read':<52} {self.lines_read:>10,}")
+        for row in self.reasons.itertuples():
+            rows.append(
+                f"  {row.outcome}: {row.reason:<{48 - len(str(row.outcome))}} "
+                f"{row.lines:>10,} {row.value:>16,.2f}"
+            )
+        rows.append(f"{'kept':<52} {self.lines_kept:>10,}")
+        rows.append(
+            f"{self.customers:,} customers, {self.items:,} items, {self.orders:,} orders, "
+            f"{self.markets} markets"
+        )
+        if self.units_netted:
+            rows.append(f"{self.units_netted:,.0f} units netted off by cancellations")
+        if self.customers_abroad:
+            rows.append(
+                f"{self.customers_abroad:,} customers ordered in more than one market: "
+                f"{self.lines_moved:,} lines moved to the home market"
+            )
+        if self.costs_ignored:
+            rows.append(f"{self.costs_ignored:,} unit costs unreadable or negative: unknown")
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class CleanOrders:
+    """Clean order lines and everything else that was read.
+
+    orders: the lines that meet the contract, under our names, in the order they were read;
+    quantities are net of cancellations. quarantine: every other line, with the columns and
+    values of the source, and ``reason``. Both are indexed by the line's number in what was
+    read (from 0, over all files), so that no line is in both and none is in neither.
+    """
+
+    orders: pd.DataFrame
+    quarantine: pd.DataFrame
+    report: CleaningReport
+
+
+def count_reasons(ledger: Ledger, value: NDArray[np.float64]) -> pd.DataFrame:
+    """One row per reason that took a line: reason, outcome, lines, value."""
+    size = len(ledger.reasons) + 1
+    lines = np.bincount(ledger.entry, minlength=size)
+    sums = np.bincount(ledger.entry, weights=value, minlength=size)
+    table = pd.DataFrame(ledger.reasons, columns=["reason", "outcome"])
+    table["lines"] = lines[1:]
+    table["value"] = sums[1:]
+    # one reason may be given by several rules
+    table = table.groupby(["reason", "outcome"], sort=False, as_index=False).sum()
+    return table[table["lines"] > 0].reset_index(drop=True)

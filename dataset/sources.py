@@ -1,0 +1,155 @@
+"""Where order lines come from: frames, Parquet and CSV files, opened with their own names."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from restock.dataset.contract import BadOrders
+
+Source = pd.DataFrame | str | Path | Sequence[str | Path]
+
+_NULLABLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """One opened source: its lines as they are, text columns as categories.
+
+    typed: False for CSV, where everything is text until it is parsed.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    typed: bool
+
+
+def open_sources(source: Source, *, delimiter: str = ",", encoding: str = "utf-8") -> list[Opened]:
+    """Open a frame, a file, a folder of files or a list of files.
+
+    delimiter, encoding: of CSV files. Raises BadOrders for a file that is missing, empty,
+    truncated, listed twice or of another kind, and when there is no line at all.
+    """
+    if isinstance(source, pd.DataFrame):
+        opened = [Opened("the frame", source, typed=True)]
+    else:
+        opened = [_open(path, delimiter, encoding) for path in _paths(source)]
+    for part in opened:
+        _check_names(part)
+    if not any(len(part.frame) for part in opened):
+        names = ", ".join(part.name for part in opened)
+        raise BadOrders(names, "there is no order line in it", "check what wrote it")
+    return opened
+
+
+def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    given = [source] if isinstance(source, str | Path) else list(source)
+    paths: list[Path] = []
+    for path in map(Path, given):
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if _kind(file))
+            if not inside:
+                raise BadOrders(str(path), "no Parquet or CSV file in this folder", _CHECK_PATH)
+            paths += inside
+        else:
+            paths.append(path)
+    if not paths:
+        raise BadOrders("the list of files", "it is empty", "name at least one file")
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise BadOrders(str(path), "listed twice, its lines would count twice", "list it once")
+        seen.add(path.resolve())
+    return paths
+
+
+_CHECK_PATH = "check the path"
+
+
+def _kind(path: Path) -> str | None:
+    name = path.name.lower()
+    if name.endswith((".parquet", ".pq")):
+        return "Parquet"
+    return "CSV" if name.endswith((".csv", ".csv.gz")) else None
+
+
+def _open(path: Path, delimiter: str, encoding: str) -> Opened:
+    kind = _kind(path)
+    if not path.is_file():
+        raise BadOrders(str(path), "there is no such file", _CHECK_PATH)
+    if kind is None:
+        raise BadOrders(
+            str(path), "neither Parquet nor CSV by its name", "name it .parquet, .csv or .csv.gz"
+        )
+    if path.stat().st_size == 0:
+        raise BadOrders(str(path), "the file is empty (0 bytes)", "check what wrote it")
+    try:
+        table = _parquet(path) if kind == "Parquet" else _csv(path, delimiter, encoding)
+        frame = _frame(table)
+    except (pa.ArrowException, OSError, UnicodeError, EOFError) as error:
+        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        remedy = "it is truncated, damaged or of another kind: copy or write it again"
+        if kind == "CSV":
+            remedy += ", or say delimiter= and encoding="
+        raise BadOrders(str(path), f"cannot be read as {kind} ({cause})", remedy) from error
+    return Opened(str(path), frame, typed=kind == "Parquet")
+
+
+def _parquet(path: Path) -> pa.Table:
+    schema = pq.read_schema(path)
+    text = [field.name for field in schema if _is_text(field.type)]
+    return pq.read_table(path, read_dictionary=text, partitioning=None)
+
+
+def _csv(path: Path, delimiter: str, encoding: str) -> pa.Table:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        head = stream.read(1 << 16).decode(encoding, errors="replace").lstrip("\ufeff")
+    names = next(csv.reader(head.splitlines(keepends=True), delimiter=delimiter), [])
+    if len(set(names)) < len(names):
+        raise BadOrders(str(path), "two columns have one name", "rename one of them")
+    text = pa.dictionary(pa.int32(), pa.string())
+    return pacsv.read_csv(
+        path,
+        read_options=pacsv.ReadOptions(encoding=encoding),
+        parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        # no text stands for a missing one: the market NA is a market
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, text), strings_can_be_null=False
+        ),
+    )
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if _is_text(field.type):
+            column = pc.dictionary_encode(column)
+        elif pa.types.is_decimal(field.type):
+            column = column.cast(pa.float64())
+        table = table.set_column(at, field.name, column)
+    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(
+        types_mapper=_NULLABLE.get, date_as_object=False, ignore_metadata=True
+    )
+    return frame
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _check_names(part: Opened) -> None:
+    names = part.frame.columns
+    if not names.is_unique:
+        twice = ", ".join(map(str, names[names.duplicated()].unique()))
+        raise BadOrders(part.name, f"two columns are called {twice}", "rename one of them")
