@@ -1,0 +1,11 @@
+"""Is it good? Folds, metrics, scorecards, the objective, comparisons and the gate.
+
+Here: judging lists against what customers bought, and deciding from it.
+Not here: models, and anything that runs, stores or publishes.
+"""
+
+from restock.evaluation.folds import Fold, rolling_folds
+from restock.evaluation.judging import evaluate
+from restock.evaluation.scorecard import Scorecard
+
+__all__ = ["Fold", "Scorecard", "evaluate", "rolling_folds"]
