@@ -1,0 +1,1 @@
+"""Prefect tasks, thin: names, retries and logging around the library and ``infra``."""

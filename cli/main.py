@@ -1,0 +1,32 @@
+"""The ``restock`` command. Commands are imported when they are called: help stays quick."""
+
+import sys
+
+import typer
+
+from restock.cli import doctor, platform, publications, retrain
+from restock.cli.output import BadUsage, failed
+
+app = typer.Typer(
+    name="restock",
+    help="What to offer each shop next: learned every night, proved, published, market by market.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(retrain.retrain)
+app.command()(publications.recommend)
+app.command()(publications.history)
+app.command()(publications.rollback)
+app.command()(doctor.doctor)
+app.command()(platform.up)
+app.command()(platform.down)
+
+
+def main() -> None:
+    """Run a command: exit 0 on success, 1 when the work failed, 2 on wrong usage or bad input."""
+    try:
+        app()
+    except BadUsage as error:
+        failed(str(error))
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""How commands speak: tables for people, JSON for machines, errors without a traceback."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+console = Console()
+errors = Console(stderr=True)
+
+JSON = typer.Option(False, "--json", help="Print JSON for machines.")
+DEBUG_VARIABLE = "RESTOCK_TRACEBACK"
+
+
+class BadUsage(Exception):
+    """Wrong usage or bad input: the message names the thing, the cause and the remedy."""
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    typer.echo(json.dumps(value, default=str, indent=1))
+
+
+def failed(message: str) -> None:
+    """Say on standard error what went wrong."""
+    errors.print(f"[bold red]error[/]: {escape(message)}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bad_input(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn these exceptions into BadUsage, so that people see a sentence, not a traceback."""
+    try:
+        yield
+    except kinds as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise BadUsage(str(message)) from error

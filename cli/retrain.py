@@ -1,0 +1,1 @@
+"""``restock retrain``: the main job."""

@@ -1,0 +1,89 @@
+"""The record of one night of retraining: what happened in each market, and why."""
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["published", "unchanged", "held", "failed"]
+
+
+class Record(BaseModel):
+    """Base of the records below: immutable, and strict about its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(Record):
+    """A mean over customers with its 95 % interval; NaN-free: None where nothing was judged."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Row(Record):
+    """One line of a market's leaderboard.
+
+    lift: the objective's ratio to the incumbent minus 1, with its interval; metrics: means
+    over the judged customers of all folds; note: why it was skipped or refused.
+    """
+
+    candidate: str
+    label: str
+    role: Literal["champion", "challenger", "skipped"]
+    lift: Estimate
+    metrics: dict[str, Estimate]
+    note: str = ""
+
+
+class MarketOutcome(Record):
+    """One market's night.
+
+    state: "published" (a new publication is current), "unchanged" (the same one was current
+    already), "held" (the refreshed model did not pass its checks: the publication before
+    stays), "failed" (an error: the publication before stays).
+    """
+
+    market: str
+    name: str
+    state: State
+    reason: str
+    orders: int = 0
+    customers: int = 0
+    judged: int = 0
+    champion: str = ""
+    replaced: bool = False
+    basis: str = ""
+    metrics: dict[str, Estimate] = {}
+    leaderboard: tuple[Row, ...] = ()
+    publication: str | None = None
+    model: str | None = None
+
+
+class Night(Record):
+    """A whole night: what went in, what came out of each market, and where to read on."""
+
+    as_of: dt.date
+    token: str
+    snapshot: str
+    orders_read: int
+    orders_kept: int
+    set_aside: dict[str, int]
+    markets: tuple[MarketOutcome, ...]
+    report: str = ""
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[str]:
+        """The markets that failed, by code."""
+        return [outcome.market for outcome in self.markets if outcome.state == "failed"]
+
+
+class NightIncomplete(RuntimeError):
+    """Some markets failed; the others published. ``night`` has every market's outcome."""
+
+    def __init__(self, night: Night) -> None:
+        self.night = night
+        reasons = "; ".join(f"{o.market}: {o.reason}" for o in night.markets if o.state == "failed")
+        super().__init__(f"{len(night.failed)} of {len(night.markets)} markets failed: {reasons}")

@@ -1,0 +1,15 @@
+"""Common to all tests: no telemetry, no user's own settings, short Prefect time-outs."""
+
+import os
+
+os.environ.update(
+    {
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        "MPLBACKEND": "Agg",
+    }
+)
+for name in [name for name in os.environ if name.startswith("RESTOCK_")]:
+    del os.environ[name]
