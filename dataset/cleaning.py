@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-
 from restock.dataset import columns as c
 from restock.dataset.contract import (
     FIRST_DAY,

@@ -5,13 +5,15 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-
 from restock.dataset import columns as c
 
 MAX_ID_LENGTH = 200  # characters
 MIN_QUANTITY, MAX_QUANTITY = 1e-3, 1e7  # units on one line
 MIN_PRICE, MAX_PRICE = 1e-6, 1e9  # per unit, in the market's currency; below MIN_PRICE is free
 FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2200, 1, 1)  # the last one is exclusive
+
+
+_ID = rf"\S(.{{0,{MAX_ID_LENGTH - 2}}}\S)?"  # no blank at either end, one line
 
 
 class BadOrders(ValueError):
@@ -25,16 +27,20 @@ class BadOrders(ValueError):
         self.source, self.cause, self.remedy = source, cause, remedy
 
 
-def _id_column() -> pa.Column:
-    return pa.Column(object, pa.Check.str_length(1, MAX_ID_LENGTH))
+def _texts(pattern: str) -> pa.Column:
+    # asked of each distinct value once: a million lines have a few thousand ids
+    distinct = pa.Check(
+        lambda column: column.drop_duplicates().str.fullmatch(pattern), error=f"like {pattern}"
+    )
+    return pa.Column(object, distinct)
 
 
 ORDER_LINES = pa.DataFrameSchema(
     {
-        c.MARKET: pa.Column(object, pa.Check.str_matches(c.MARKET_PATTERN)),
-        c.CUSTOMER: _id_column(),
-        c.ORDER: _id_column(),
-        c.ITEM: _id_column(),
+        c.MARKET: _texts(c.MARKET_PATTERN),
+        c.CUSTOMER: _texts(_ID),
+        c.ORDER: _texts(_ID),
+        c.ITEM: _texts(_ID),
         c.TIMESTAMP: pa.Column("datetime64[ms]"),
         c.QUANTITY: pa.Column(float, pa.Check.in_range(MIN_QUANTITY, MAX_QUANTITY)),
         c.UNIT_PRICE: pa.Column(float, pa.Check.in_range(MIN_PRICE, MAX_PRICE)),

@@ -1,15 +1,14 @@
 """Country names, as English feeds write them, and the market codes they become (ISO 3166)."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-
 from restock.dataset.columns import MARKET_PATTERN
 from restock.dataset.texts import Texts
 
-UNKNOWN_MARKET = 1
 _CODE = re.compile(MARKET_PATTERN)
 
 COUNTRIES = {
@@ -126,20 +125,24 @@ def to_markets(
     3166 code. names_first: ask for names before codes, for feeds whose names may look like
     codes (EIRE, RSA). Raises ValueError for a code in ``names`` that is none.
     """
-    for name, code in names.items():
-        if not _CODE.fullmatch(code):
+    for name, market in names.items():
+        if not _CODE.fullmatch(market):
             raise ValueError(
-                f"country_names maps {name!r} to {code!r}, which is no market code: 2 to 8 "
+                f"country_names maps {name!r} to {market!r}, which is no market code: 2 to 8 "
                 "letters A to Z"
             )
-    own = {name.casefold(): code for name, code in names.items()}
-    known = {name.casefold(): code for name, code in COUNTRIES.items()}
+    own = {_key(name): market for name, market in names.items()}
+    known = {_key(name): market for name, market in COUNTRIES.items()}
     codes, unknown = [], np.zeros(texts.values.size, dtype=bool)
     for at, text in enumerate(texts.values):
-        name = own.get(text.casefold())
-        if name is None and (names_first or not _CODE.fullmatch(text)):
-            name = known.get(text.casefold())
-        code = name or text
+        code = own.get(_key(text))
+        if code is None and (names_first or not _CODE.fullmatch(text)):
+            code = known.get(_key(text))
+        code = code or text
         unknown[at] = not _CODE.fullmatch(code)
         codes.append(code)
     return texts.replaced(codes), texts.lookup(unknown, True).astype(bool)
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()

@@ -1,5 +1,6 @@
 """From a clean frame of order lines to sorted integer columns and their catalogue."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,17 @@ def _check(frame: pd.DataFrame) -> None:
     nulls = [name for name in c.REQUIRED if frame[name].isna().any()]
     if nulls:
         raise ValueError(f"missing values in {', '.join(nulls)}: clean with read_orders first")
+    if not pd.api.types.is_datetime64_dtype(frame[c.TIMESTAMP]):
+        raise ValueError(
+            f"{c.TIMESTAMP} must be local time without a time zone (datetime64), not "
+            f"{frame[c.TIMESTAMP].dtype}: use read_orders(…, time_zones={{…}})"
+        )
+    for market in frame[c.MARKET].astype(str).unique():
+        if not re.fullmatch(c.MARKET_PATTERN, market):
+            raise ValueError(
+                f"{market!r} is no market code (2 to 8 letters A to Z): use "
+                "read_orders(…, country_names={'name': 'CODE'})"
+            )
     quantity = frame[c.QUANTITY].to_numpy(dtype=np.float64)
     price = frame[c.UNIT_PRICE].to_numpy(dtype=np.float64)
     if not (np.isfinite(quantity).all() and (quantity > 0).all()):

@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset import columns as c
 from restock.dataset.contract import BadOrders, check_columns
 from restock.dataset.sources import Opened
@@ -121,6 +120,8 @@ def _refuse_unreadable(
     source: str, name: str, column: pd.Series, unreadable: NDArray[np.bool_], what: str, remedy: str
 ) -> None:
     """Some unreadable cells are bad lines; when most are, the column is not what it should be."""
+    if not unreadable.any():
+        return
     filled = column.notna().to_numpy() & (column.astype(object) != "").to_numpy()
     bad = unreadable & filled
     if bad.sum() * 2 > filled.sum():

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-
 from restock.dataset.contract import MIN_QUANTITY
 from restock.dataset.ledger import NETTED, Ledger
 from restock.dataset.lines import Lines

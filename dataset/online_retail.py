@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset import columns as c
 from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
@@ -40,9 +39,12 @@ NO_PRODUCT = re.compile(
 )
 PRODUCT = re.compile(r"\d{5}")
 
+LEAST_OVERLAP = 100  # equal lines; fewer can be equal by chance
+_NEVER = np.datetime64("NaT", "ms")
+
 OVERLAP = "repeated in the file that continues this one"
 BAD_DEBT = "bad-debt adjustment"
-NOT_A_PRODUCT = "not a product (carriage, fees, vouchers, manual entries)"
+NOT_A_PRODUCT = "not a product (carriage, fees, vouchers)"
 UNUSUAL = "product code that does not start with five digits"
 WRITE_OFF = "stock write-off"
 POSITIVE_CREDIT = "credit note with a positive quantity"
@@ -58,7 +60,7 @@ def our_columns(present: list[str]) -> dict[str, str] | None:
         ours = _NAMES.get(re.sub(r"[\s_]", "", str(theirs)).lower())
         if ours is not None:
             names[ours] = theirs
-    return names if set(names) == set(_NAMES.values()) else None
+    return names if set(names) >= set(c.REQUIRED) else None
 
 
 def set_aside(lines: Lines, ledger: Ledger) -> None:
@@ -87,29 +89,34 @@ def without_float_suffix(customers: Texts) -> Texts:
 
 
 def repeated(parts: list[Lines]) -> list[NDArray[np.bool_]]:
-    """Per part, the lines (bool) that another part, which goes on later, holds once more.
+    """Per part, the lines (bool) that a part which begins later holds once more.
 
-    The feed's two years share nine days. A part's lines from the first day of the next one
-    on are repeated when the next one has the very same lines (as a multiset) in that time;
-    parts of which that is not true are mere pieces of one file. Row-wise deduplication
-    would be wrong: equal lines within a file may be real second lines of an invoice.
+    The feed's two years share nine days. From the first day of the later part to the end of
+    the earlier one, both hold the very same lines (as a multiset): there the earlier one's
+    are repeated. Where that is not so, the parts are mere pieces of one file. Row-wise
+    deduplication would be wrong: equal lines of one file may be real second lines of an
+    invoice.
     """
     masks = [np.zeros(len(part), dtype=bool) for part in parts]
-    spans = [(part.time.min(), part.time.max()) if len(part) else None for part in parts]
-    for at, (part, span) in enumerate(zip(parts, spans, strict=True)):
-        for later, next_span in zip(parts, spans, strict=True):
-            if span is None or next_span is None or not span[0] < next_span[0] <= span[1]:
-                continue
-            start = next_span[0].astype("datetime64[D]")
-            mine = part.time >= start
-            theirs = later.time <= span[1]
-            if _same_lines(part, mine, later, theirs):
-                masks[at] |= mine
+    # fmin and fmax pass over unreadable times
+    spans = [
+        (np.fmin.reduce(part.time), np.fmax.reduce(part.time)) if len(part) else (_NEVER, _NEVER)
+        for part in parts
+    ]
+    for one, (begin, end) in enumerate(spans):
+        for other, (later_begin, later_end) in enumerate(spans):
+            if (begin, one) < (later_begin, other) and later_begin <= end:
+                first, last = later_begin.astype("datetime64[D]"), min(end, later_end)
+                mine = (parts[one].time >= first) & (parts[one].time <= last)
+                theirs = (parts[other].time >= first) & (parts[other].time <= last)
+                if _same_lines(parts[one], mine, parts[other], theirs):
+                    masks[one] |= mine
     return masks
 
 
 def _same_lines(a: Lines, in_a: NDArray[np.bool_], b: Lines, in_b: NDArray[np.bool_]) -> bool:
-    if in_a.sum() != in_b.sum():
+    size = int(in_a.sum())
+    if size < LEAST_OVERLAP or size != int(in_b.sum()):
         return False
     return bool((_sorted_hashes(a, in_a) == _sorted_hashes(b, in_b)).all())
 

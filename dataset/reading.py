@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset import cleaning, online_retail
 from restock.dataset import columns as c
 from restock.dataset.contract import BadOrders, as_limit, check_lines

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset.ledger import NETTED, QUARANTINED, Ledger
 
 
@@ -64,14 +63,13 @@ class CleaningReport:
         }
 
     def __str__(self) -> str:
-        rows = [f"{'':<52} {'lines':>10} {'value':>16}"]
-        rows.append(f"{'read':<52} {self.lines_read:>10,}")
-        for row in self.reasons.itertuples():
-            rows.append(
-                f"  {row.outcome}: {row.reason:<{48 - len(str(row.outcome))}} "
-                f"{row.lines:>10,} {row.value:>16,.2f}"
-            )
-        rows.append(f"{'kept':<52} {self.lines_kept:>10,}")
+        head = f"{'':<66} {'lines':>10} {'value':>16}"
+        rows = [head, f"{'read':<66} {self.lines_read:>10,}"]
+        rows += [
+            f"{f'  {row.outcome}: {row.reason}':<66} {row.lines:>10,} {row.value:>16,.2f}"
+            for row in self.reasons.itertuples()
+        ]
+        rows.append(f"{'kept':<66} {self.lines_kept:>10,}")
         rows.append(
             f"{self.customers:,} customers, {self.items:,} items, {self.orders:,} orders, "
             f"{self.markets} markets"

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
-
 from restock.dataset.contract import BadOrders
 
 Source = pd.DataFrame | str | Path | Sequence[str | Path]
@@ -145,7 +144,8 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(text or pa.types.is_string_view(kind))
 
 
 def _check_names(part: Opened) -> None:

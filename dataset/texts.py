@@ -4,12 +4,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset.contract import MAX_ID_LENGTH
 
 MISSING, CONTROL, TOO_LONG = 1, 2, 3
@@ -51,7 +50,7 @@ class Texts:
         codes, distinct = pd.factorize(_objects(values), sort=True)
         return type(self)(self.lookup(codes.astype(np.int64), -1), _objects(list(distinct)))
 
-    def lookup(self, per_value: NDArray[np.generic], missing: object) -> NDArray[np.generic]:
+    def lookup(self, per_value: NDArray[Any], missing: object) -> NDArray[Any]:
         """Per line, the entry of ``per_value`` (one per value); ``missing`` where text is."""
         table = np.append(per_value, np.array([missing], dtype=per_value.dtype))
         return table[self.codes]
@@ -69,6 +68,7 @@ def clean_ids(texts: Texts, *, upper: bool = False) -> tuple[Texts, NDArray[np.i
     """
     cleaned, faults = [], np.zeros(texts.values.size, dtype=np.int8)
     for at, value in enumerate(texts.values):
+        value = value.upper() if upper else value
         if not _PLAIN.fullmatch(value):
             if any(unicodedata.category(ch) in _NO_ID for ch in value):
                 faults[at] = CONTROL
@@ -77,7 +77,7 @@ def clean_ids(texts: Texts, *, upper: bool = False) -> tuple[Texts, NDArray[np.i
                 faults[at] = MISSING
         if len(value) > MAX_ID_LENGTH:
             faults[at] = TOO_LONG
-        cleaned.append(value.upper() if upper else value)
+        cleaned.append(value)
     return texts.replaced(cleaned), texts.lookup(faults, MISSING).astype(np.int8)
 
 

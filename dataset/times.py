@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from restock.dataset.texts import Texts
 
 Times = NDArray[np.datetime64]
-_OFFSET = re.compile(r"\d{1,2}:?\d{2}(:?\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)$")
+_OFFSET = re.compile(r"[T ]\d{1,2}(:?\d{2}){0,2}([.,]\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)$")
 
 
 def as_times(column: pd.Series, time_format: str | None) -> tuple[Times, NDArray[np.bool_]]:
