@@ -158,12 +158,12 @@ def score_own(
     customers: NDArray[np.int32],
     indptr: NDArray[np.int64],
     items: NDArray[np.int32],
-    affinity: NDArray[np.float64],
+    pair_score: NDArray[np.float32],
     n_items: int,
 ) -> NDArray[np.float32]:
-    """``affinity[c, j]`` of the items that customer c bought, -inf elsewhere (rows × items)."""
+    """The score of each item that the customer bought, -inf elsewhere (rows × items)."""
     scores = np.full((customers.size, n_items), -np.inf, dtype=np.float32)
     for row in range(customers.size):
         for pair in range(indptr[customers[row]], indptr[customers[row] + 1]):
-            scores[row, items[pair]] = affinity[pair]
+            scores[row, items[pair]] = pair_score[pair]
     return scores

@@ -44,7 +44,8 @@ class BlendConfig(Config):
     members: tuple[Member, ...] = Field(
         (
             Member(name="reorder", weight=1.0),
-            Member(name="item_knn", weight=0.5),
+            Member(name="item_knn", weight=0.4),
+            Member(name="popular", weight=0.05),
         ),
         min_length=1,
     )

@@ -28,10 +28,10 @@ class ItemKnnConfig(Config):
     half_life_days: HalfLife = 180.0
     """Days after which an order line counts half; none: all lines count the same."""
 
-    k1: float = Field(1.2, gt=0)
+    k1: float = Field(3.0, gt=0)
     """BM25 only: how late more purchases by the same customer stop adding weight."""
 
-    b: float = Field(0.75, ge=0, le=1)
+    b: float = Field(0.4, ge=0, le=1)
     """BM25 only: how much popular items are held back."""
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 
-HALF_LIFE_DAYS = 28.0
+HALF_LIFE_DAYS = 14.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +31,25 @@ class Popularity:
         return scores[self.row_of_market[markets], :n_items]
 
 
+def lines_by_market(
+    interactions: Interactions, half_life_days: float = HALF_LIFE_DAYS
+) -> NDArray[np.float64]:
+    """Order lines per market and item, each halved in ``half_life_days`` (markets × items)."""
+    n_items, n_markets = interactions.n_items, len(interactions.catalogue.markets)
+    counts = np.bincount(
+        interactions.market.astype(np.int64) * n_items + interactions.item,
+        weights=interactions.decay(half_life_days),
+        minlength=n_markets * n_items,
+    )
+    return counts.reshape(n_markets, n_items)
+
+
 def popularity(interactions: Interactions, half_life_days: float = HALF_LIFE_DAYS) -> Popularity:
-    """Count order lines per market and item, each halved in ``half_life_days``.
+    """Rank the items of each market by their weighted order lines.
 
     Equal items are ordered by code. Cost: one pass over the lines, one sort per market.
     """
-    n_items, n_markets = interactions.n_items, len(interactions.catalogue.markets)
-    market = interactions.market.astype(np.int64)
-    counts = np.bincount(
-        market * n_items + interactions.item,
-        weights=interactions.decay(half_life_days),
-        minlength=n_markets * n_items,
-    ).reshape(n_markets, n_items)
+    counts = lines_by_market(interactions, half_life_days)
     sold = np.flatnonzero(counts.any(axis=1))
     table = np.vstack([counts[sold], counts.sum(axis=0)])
     share = (table / np.maximum(table.sum(axis=1, keepdims=True), 1e-300)).astype(np.float32)
@@ -50,6 +57,6 @@ def popularity(interactions: Interactions, half_life_days: float = HALF_LIFE_DAY
     share = np.take_along_axis(share, order, axis=1)
     order[share <= 0] = -1
     width = max(int((order >= 0).sum(axis=1).max(initial=0)), 1)
-    row_of_market = np.full(n_markets, sold.size, dtype=np.int32)
+    row_of_market = np.full(counts.shape[0], sold.size, dtype=np.int32)
     row_of_market[sold] = np.arange(sold.size, dtype=np.int32)
     return Popularity(order[:, :width].copy(), share[:, :width].copy(), row_of_market)

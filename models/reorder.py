@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
@@ -11,42 +12,57 @@ from restock.kernels.neighbours import score_own
 from restock.models.affinity import HalfLife, affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
+from restock.models.popularity import lines_by_market
 from restock.models.space import LogUniform, Space
 
 
 class ReorderConfig(Config):
-    """How fast a habit fades."""
+    """How fast a habit fades, and how much the season tells among habits."""
 
     half_life_days: HalfLife = 180.0
     """Days after which an order line counts half; none: all lines count the same."""
 
+    popularity: float = Field(2.0, ge=0)
+    """Weight of what sells now, in order lines of today: 0 for habit alone, ties left to the
+    item code; 0.01 to break ties only."""
+
 
 class Reorder(Recommender[ReorderConfig]):
-    """Personal recency-weighted frequency.
+    """Personal recency-weighted frequency, with a say of what the market buys now.
 
-    ``score(c, j) = sum of 0.5 ** (age / half_life)`` over the order lines of item j by
-    customer c (the personal top frequency of Hu et al., "Modeling Personalized Item Frequency
-    Information for Next-basket Recommendation", SIGIR 2020, with decay). It says nothing about
-    items the customer has not bought. One more purchase never lowers a score. Cost: one pass
-    over the lines.
+    ``score(c, j) = sum of 0.5 ** (age / half_life) + popularity * p(j) / max p`` over the
+    order lines of item j by customer c; p are the market's recent order lines, as in
+    ``popular``. The first term is the personal top frequency of Hu et al. ("Modeling
+    Personalized Item Frequency Information for Next-basket Recommendation", SIGIR 2020), with
+    decay; the second tells apart what was bought equally often, and brings back what is in
+    season. It says nothing about items the customer has not bought. One more purchase never
+    lowers the item's score. Cost: two passes over the lines.
     """
 
     name = "reorder"
     config_class = ReorderConfig
-    space: ClassVar[Space] = {"half_life_days": LogUniform(14, 720)}
+    space: ClassVar[Space] = {
+        "half_life_days": LogUniform(14, 720),
+        "popularity": LogUniform(0.01, 10),
+    }
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        self._affinity = affinity(interactions, self.config.half_life_days)
+        pairs = interactions.pairs
+        lines = lines_by_market(interactions)
+        share = lines / np.maximum(lines.max(axis=1, keepdims=True), 1e-300)
+        popular = share[interactions.catalogue.customer_market[pairs.customer], pairs.item]
+        habit = affinity(interactions, self.config.half_life_days)
+        self._pair_score = (habit + self.config.popularity * popular).astype(np.float32)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         past = self.past
         scores: NDArray[np.float32] = score_own(
-            customers, past.bought_indptr, past.bought_items, self._affinity, past.n_items
+            customers, past.bought_indptr, past.bought_items, self._pair_score, past.n_items
         )
         return scores
 
     def _state(self) -> State:
-        return {"affinity": self._affinity}
+        return {"pair_score": self._pair_score}
 
     def _restore(self, state: State) -> None:
-        self._affinity = state["affinity"]
+        self._pair_score = state["pair_score"]
