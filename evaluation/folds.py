@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 
@@ -164,6 +163,18 @@ def rolling_folds(
     return [fold for fold in folds if len(fold.train)]
 
 
+def candidate_items(
+    train: Interactions, min_item_orders: int = 1, item_window_days: int | None = None
+) -> BoolArray:
+    """What may be recommended after these lines (bool, items): sold often enough, and lately."""
+    # one line per order and item, so lines count orders
+    candidates = np.bincount(train.item, minlength=train.n_items) >= min_item_orders
+    if item_window_days is not None:
+        recent = train.item[train.age_days <= item_window_days]
+        candidates &= np.bincount(recent, minlength=train.n_items) > 0
+    return candidates
+
+
 def _fold(
     interactions: Interactions,
     cutoff: dt.date,
@@ -173,11 +184,7 @@ def _fold(
 ) -> Fold:
     train = interactions.before(cutoff)
     test = interactions.between(cutoff, cutoff + dt.timedelta(days=horizon_days))
-    # one line per order and item, so lines count orders
-    candidates = np.bincount(train.item, minlength=train.n_items) >= min_item_orders
-    if item_window_days is not None:
-        recent = train.item[train.age_days <= item_window_days]
-        candidates &= np.bincount(recent, minlength=train.n_items) > 0
+    candidates = candidate_items(train, min_item_orders, item_window_days)
     known = np.isin(test.customers, train.customers, assume_unique=True)
     return Fold(
         train, test, cutoff, horizon_days, test.customers[known], test.customers[~known], candidates

@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         pa.field(REASON, pa.string(), nullable=False),
     ]
 )
+UNKNOWN_CUSTOMER = ""  # whose list is for customers without one; no order line has this id
 ROWS_PER_GROUP = 10_000  # about a thousand customers: what one look-up reads
 
 

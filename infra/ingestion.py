@@ -1,0 +1,120 @@
+"""From raw order lines to a snapshot: read, clean, keep what was set aside, encode, store."""
+
+import datetime as dt
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+from restock.dataset import CleanOrders, Interactions, load_sample, read_orders
+from restock.dataset.interactions import minute_of
+from restock.infra.snapshots import SnapshotRef, put_snapshot
+from restock.infra.store import Store
+
+QUARANTINE = "quarantine"
+
+
+class MarketSize(BaseModel):
+    """How much a market has in a snapshot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lines: int
+    orders: int
+    customers: int
+
+
+class Ingested(BaseModel):
+    """A snapshot, what it holds by market, and the account of what was read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    snapshot: SnapshotRef
+    as_of: dt.date
+    markets: dict[str, MarketSize]
+    lines_read: int
+    lines_kept: int
+    set_aside: dict[str, int]
+    quarantine: str
+
+
+def ingest(
+    store: Store,
+    source: str | None,
+    *,
+    as_of: dt.date | None = None,
+    country_names: Mapping[str, str] | None = None,
+    time_zones: Mapping[str, str] | None = None,
+    rates: Mapping[str, float] | None = None,
+) -> Ingested:
+    """Read orders (None: the bundled sample) as they were known before ``as_of``, and store them.
+
+    Lines that are set aside are stored too, with their reasons. Raises BadOrders when the
+    source cannot be read, ValueError when no line is left.
+    """
+    if source is None:
+        clean = load_sample(as_of=as_of)
+    else:
+        clean = read_orders(
+            source,
+            as_of=as_of,
+            country_names=country_names,
+            time_zones=time_zones,
+            rates=rates,
+        )
+    if clean.orders.empty:
+        raise ValueError(
+            f"no order line is left of {clean.report.lines_read:,} read"
+            + (f" before {as_of}" if as_of else "")
+            + f":\n{clean.report}"
+        )
+    interactions = Interactions.from_frame(clean.orders)
+    if as_of is not None:
+        interactions = replace(interactions, as_of=minute_of(as_of))
+    reasons = clean.report.reasons
+    return Ingested(
+        snapshot=put_snapshot(store, interactions),
+        as_of=interactions.as_of_date,
+        markets=market_sizes(interactions),
+        lines_read=clean.report.lines_read,
+        lines_kept=clean.report.lines_kept,
+        set_aside=dict(zip(reasons["reason"], reasons["lines"].tolist(), strict=True)),
+        quarantine=_keep_quarantine(store, clean),
+    )
+
+
+def market_sizes(interactions: Interactions) -> dict[str, MarketSize]:
+    """Lines, orders and customers of each market that has any."""
+    catalogue = interactions.catalogue
+    n = len(catalogue.markets)
+    lines = np.bincount(interactions.market, minlength=n)
+    first = np.unique(interactions.order, return_index=True)[1]
+    orders = np.bincount(interactions.market[first], minlength=n)
+    customers = np.bincount(catalogue.customer_market[interactions.customers], minlength=n)
+    return {
+        market: MarketSize(
+            lines=int(lines[at]), orders=int(orders[at]), customers=int(customers[at])
+        )
+        for at, market in enumerate(catalogue.markets)
+        if lines[at]
+    }
+
+
+def _keep_quarantine(store: Store, clean: CleanOrders) -> str:
+    """Store what was set aside, named by its content; returns the key."""
+    frame = clean.quarantine
+    mixed = frame.select_dtypes("object")
+    frame = frame.assign(**{name: mixed[name].map(_text) for name in mixed})
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, compression="zstd")
+    data = buffer.getvalue()
+    key = f"{QUARANTINE}/{hashlib.sha256(data).hexdigest()[:24]}.parquet"
+    store.put(key, data)
+    return key
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value is pd.NA or value != value else str(value)

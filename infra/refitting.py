@@ -1,0 +1,179 @@
+"""Refitting the chosen plans on everything that is known, and staging their lists."""
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+from restock.dataset import Interactions
+from restock.dataset.catalogue import IntArray
+from restock.dataset.eligibility import allowed_items
+from restock.dataset.interactions import MINUTES_PER_DAY
+from restock.evaluation.contest import FoldPlan
+from restock.evaluation.folds import BoolArray, candidate_items
+from restock.infra.model_store import put_model
+from restock.infra.publication_table import UNKNOWN_CUSTOMER
+from restock.infra.publications import stage
+from restock.infra.records import About, Manifest, Plan
+from restock.infra.snapshots import SnapshotRef
+from restock.infra.store import Store
+from restock.models import Candidate, FitContext, Recommendations
+from restock.models.popularity import Popularity
+
+LISTS_VERSION = 1  # raise it when the same model would give other rows
+
+logger = logging.getLogger(__name__)
+
+
+class RefitUnit(BaseModel):
+    """A plan and the markets that it serves; of scope "market": one market."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate: Candidate
+    markets: tuple[str, ...]
+    evidence: dict[str, str] = {}
+
+
+class Staged(BaseModel):
+    """What became of one market: a staged publication, or the reason why there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    market: str
+    manifest: Manifest | None = None
+    error: str = ""
+
+
+def refit(
+    store: Store,
+    snapshot: SnapshotRef,
+    interactions: Interactions,
+    unit: RefitUnit,
+    plans: Mapping[str, FoldPlan],
+    eligible: pd.DataFrame | None,
+    context: FitContext,
+) -> list[Staged]:
+    """Fit the unit's plan, store the model, and stage the lists of each of its markets.
+
+    A market that fails says why, and the others go on.
+    """
+    candidate = unit.candidate
+    own = candidate.scope == "market"
+    train = interactions.of_market(unit.markets[0]) if own else interactions
+    model = candidate.create().fit(train, context)
+    card = {
+        "plan": Plan.of(candidate).model_dump(mode="json"),
+        "snapshot": snapshot.hash,
+        "as_of": interactions.as_of_date.isoformat(),
+        "markets": list(unit.markets),
+    }
+    ref = put_model(store, model, card)
+    staged = []
+    for market in unit.markets:
+        try:
+            there = interactions.of_market(market)
+            plan = plans[market]
+            allowed = candidate_items(there, plan.min_item_orders, plan.item_window_days)
+            if eligible is not None:
+                allowed &= allowed_items(eligible, interactions.catalogue, market)
+            if not allowed.any():
+                raise ValueError(f"no item may be offered in market {market}")
+            lists = model.recommend(there.customers, plan.k, allowed=allowed)
+            table = publication_table(there, lists, market, model.past.popularity, allowed)
+            about = About(
+                as_of=interactions.as_of_date,
+                k=plan.k,
+                model=ref.hash,
+                plan=Plan.of(candidate),
+                snapshot=snapshot.hash,
+                evidence=unit.evidence.get(market, ""),
+            )
+            token = publication_token(interactions.as_of_date, ref.hash, plan.k, allowed)
+            manifest = stage(store, market, token, table, about)
+            staged.append(Staged(market=market, manifest=manifest))
+        except Exception as error:
+            logger.exception("%s: %s could not be published", market, candidate.label)
+            staged.append(Staged(market=market, error=f"{type(error).__name__}: {error}"))
+    return staged
+
+
+def publication_token(as_of: dt.date, model: str, k: int, allowed: BoolArray) -> str:
+    """The name of a publication: it follows from what is in it, so that a repeat changes nothing."""
+    about = f"{LISTS_VERSION}:{model}:{k}:".encode() + np.packbits(allowed).tobytes()
+    return f"{as_of}-{hashlib.sha256(about).hexdigest()[:12]}"
+
+
+def publication_table(
+    interactions: Interactions,
+    lists: Recommendations,
+    market: str,
+    popular: Popularity,
+    allowed: BoolArray,
+) -> pa.Table:
+    """The rows of a market: every customer's list with reasons, and that of unknown customers."""
+    catalogue = interactions.catalogue
+    table = lists.frame(catalogue)
+    rows, places = np.nonzero(lists.items >= 0)
+    times, last = _purchases(interactions, lists.customers[rows], lists.items[rows, places])
+    table["bought_before"] = times > 0
+    dates = (last.astype("datetime64[D]")).astype(str)
+    table["reason"] = np.select(
+        [times > 0, table["fallback"].to_numpy()],
+        [
+            np.char.add(np.char.add(_ordered(times), ", last on "), dates),
+            f"popular in {market}",
+        ],
+        "bought by shops with similar orders",
+    )
+    unknown = _for_unknown(interactions, market, popular, allowed, lists.k)
+    return pa.Table.from_pandas(
+        pd.concat([unknown, table.drop(columns="fallback")], ignore_index=True),
+        preserve_index=False,
+    )
+
+
+def _ordered(times: IntArray) -> np.ndarray:
+    once = np.where(times == 1, "ordered once", "ordered ")
+    return np.where(times == 1, once, np.char.add(np.char.add(once, times.astype(str)), " times"))
+
+
+def _purchases(
+    interactions: Interactions, customers: IntArray, items: IntArray
+) -> tuple[IntArray, IntArray]:
+    """How often each customer ordered each item, and the day of the last time (since 1970)."""
+    pairs, width = interactions.pairs, interactions.n_items
+    key = pairs.customer.astype(np.int64) * width + pairs.item
+    wanted = customers.astype(np.int64) * width + items
+    at = np.minimum(np.searchsorted(key, wanted), key.size - 1)
+    known = key[at] == wanted
+    times = np.bincount(pairs.of_line, minlength=key.size)
+    last = np.zeros(key.size, dtype=np.int64)
+    last[pairs.of_line] = interactions.minute // MINUTES_PER_DAY  # lines are in order of time
+    return np.where(known, times[at], 0), np.where(known, last[at], 0)
+
+
+def _for_unknown(
+    interactions: Interactions, market: str, popular: Popularity, allowed: BoolArray, k: int
+) -> pd.DataFrame:
+    """The list for a customer that the market does not know."""
+    row = popular.row_of_market[interactions.catalogue.market_code(market)]
+    order, share = popular.order[row], popular.share[row]
+    keep = np.flatnonzero((order >= 0) & allowed[order])[:k]
+    codes = pa.array(order[keep])
+    return pd.DataFrame(
+        {
+            "market": market,
+            "customer_id": UNKNOWN_CUSTOMER,
+            "rank": np.arange(1, keep.size + 1, dtype=np.int32),
+            "item_id": interactions.catalogue.items["id"].take(codes).to_pandas(),
+            "item_name": interactions.catalogue.items["name"].take(codes).to_pandas(),
+            "score": share[keep] - np.float32(1.0),
+            "bought_before": False,
+            "reason": f"popular in {market}",
+        }
+    )
