@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
 from restock.dataset import columns as c
 from restock.dataset.contract import (
     FIRST_DAY,

@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+
 from restock.dataset import columns as c
 
 MAX_ID_LENGTH = 200  # characters

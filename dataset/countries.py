@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
 from restock.dataset.columns import MARKET_PATTERN
 from restock.dataset.texts import Texts
 

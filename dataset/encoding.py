@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+
 from restock.dataset import columns as c
 from restock.dataset.catalogue import Catalogue
 

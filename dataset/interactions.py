@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+
 from restock.dataset.catalogue import Catalogue, IntArray
 from restock.dataset.encoding import encode
 

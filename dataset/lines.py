@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset import columns as c
 from restock.dataset.contract import BadOrders, check_columns
 from restock.dataset.sources import Opened

@@ -1,7 +1,10 @@
 """Cancellations and returns: netted off the orders they cancel, or set aside."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
 from restock.dataset.contract import MIN_QUANTITY
 from restock.dataset.ledger import NETTED, Ledger
 from restock.dataset.lines import Lines
@@ -14,19 +17,26 @@ TOO_LARGE = "cancellation of more than was ordered"
 DROPPED = "cancellation"
 
 
+@dataclass(frozen=True)
+class Netted:
+    """What netting did: units taken off orders, and kept lines with fewer units than before."""
+
+    units: float = 0.0
+    lines_lowered: int = 0
+
+
 def drop_cancellations(lines: Lines, ledger: Ledger) -> None:
     """Set aside every open line of negative quantity; orders stay as they were."""
     ledger.set_aside(lines.quantity < 0, DROPPED)
 
 
-def net_cancellations(lines: Lines, ledger: Ledger) -> float:
+def net_cancellations(lines: Lines, ledger: Ledger) -> Netted:
     """Take cancelled units off the latest earlier orders of the same customer and item.
 
     Lowers ``lines.quantity`` of the orders and sets aside the cancellations and the orders
     of which nothing is left. An order of the same moment counts as earlier; market, price
     and order id need not agree, since a credit note names none of them reliably. What is
-    left of a cancellation is noted and never makes an order negative. Returns the units
-    netted.
+    left of a cancellation is noted and never makes an order negative.
     """
     width = max(lines.item_id.values.size, 1)
     group = lines.customer_id.codes * width + lines.item_id.codes
@@ -42,7 +52,8 @@ def net_cancellations(lines: Lines, ledger: Ledger) -> float:
     ledger.set_aside(_where(lines, by[~order & (left == 0)]), NETTED_OFF, NETTED)
     ledger.set_aside(_where(lines, by[~order & (left < -before)]), TOO_LARGE)
     ledger.set_aside(_where(lines, by[~order & (left == -before)]), UNMATCHED)
-    return float((before[order] - left[order]).sum())
+    lowered = order & (left > 0) & (left < before)
+    return Netted(float((before[order] - left[order]).sum()), int(lowered.sum()))
 
 
 def _order(lines: Lines, group: NDArray[np.int64], touched: NDArray[np.int64]) -> NDArray[np.int64]:

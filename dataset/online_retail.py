@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset import columns as c
+from restock.dataset.contract import BadOrders
 from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
 from restock.dataset.texts import Texts
@@ -50,17 +52,27 @@ WRITE_OFF = "stock write-off"
 POSITIVE_CREDIT = "credit note with a positive quantity"
 
 
-def our_columns(present: list[str]) -> dict[str, str] | None:
+def our_columns(present: list[str], source: str) -> dict[str, str] | None:
     """Our name → the feed's name, or None when these are not the columns of Online Retail.
 
     Both spellings are known: ``stock_code`` and UCI's ``StockCode``, ``Price``, ``Customer ID``.
+    Raises BadOrders when it clearly is that feed, but a column is missing.
     """
     names = {}
     for theirs in present:
-        ours = _NAMES.get(re.sub(r"[\s_]", "", str(theirs)).lower())
+        ours = _NAMES.get(re.sub(r"[\s_]", "", theirs).lower())
         if ours is not None:
             names[ours] = theirs
-    return names if set(names) >= set(c.REQUIRED) else None
+    if not {c.ORDER, c.ITEM, c.TIMESTAMP} <= {ours for ours in names if names[ours] != ours}:
+        return None
+    missing = [theirs for theirs, ours in _NAMES.items() if ours not in names]
+    if missing and missing != ["description"]:
+        raise BadOrders(
+            source,
+            f"these are the columns of Online Retail, but there is no {', '.join(missing)}",
+            "add what is missing, or name your columns with columns={…}",
+        )
+    return names
 
 
 def set_aside(lines: Lines, ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset import cleaning, online_retail
 from restock.dataset import columns as c
 from restock.dataset.contract import BadOrders, as_limit, check_lines
@@ -14,7 +15,7 @@ from restock.dataset.homes import HomeRule, home_markets
 from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
 from restock.dataset.naming import our_columns
-from restock.dataset.netting import drop_cancellations, net_cancellations
+from restock.dataset.netting import Netted, drop_cancellations, net_cancellations
 from restock.dataset.report import CleaningReport, CleanOrders, count_reasons
 from restock.dataset.sources import Opened, Source, open_sources
 
@@ -70,18 +71,9 @@ def read_orders(
     ledger = Ledger(len(lines))
     if dialect:
         ledger.set_aside(np.concatenate(online_retail.repeated(parts)), online_retail.OVERLAP)
-        lines.customer_id = online_retail.without_float_suffix(lines.customer_id)
-    faults = cleaning.clean_texts(lines, upper_items=dialect)
-    if dialect:
-        online_retail.set_aside(lines, ledger)
-    cleaning.check_ids(faults, ledger)
-    extra = online_retail.COUNTRY_NAMES if dialect else {}
-    known = {**extra, **(country_names or {})}
-    cleaning.check_markets(lines, ledger, known, names_first=dialect)
-    cleaning.check_times(lines, ledger, limit, time_zones or {})
-    cleaning.check_numbers(lines, ledger)
+    _check_lines(lines, ledger, dialect, limit, country_names or {}, time_zones or {})
     costs_ignored = cleaning.clean_costs(lines)
-    netted = 0.0
+    netted = Netted()
     if cancellations == "net":
         netted = net_cancellations(lines, ledger)
     else:
@@ -91,22 +83,48 @@ def read_orders(
 
     orders = _orders(lines, kept)
     check_lines(orders)
-    abroad = orders.loc[moved, c.CUSTOMER].nunique()
     report = CleaningReport(
         lines_read=len(lines),
         lines_kept=kept.size,
         reasons=count_reasons(ledger, _value(read, lines.unit_price)),
         files={part.name: len(part.frame) for part in opened},
-        customers=orders[c.CUSTOMER].nunique(),
-        items=orders[c.ITEM].nunique(),
-        orders=orders[c.ORDER].nunique(),
-        markets=orders[c.MARKET].nunique(),
-        units_netted=netted,
-        customers_abroad=abroad,
+        customers=_distinct(lines.customer_id.codes[kept]),
+        items=_distinct(lines.item_id.codes[kept]),
+        orders=_distinct(lines.order_id.codes[kept], lines.customer_id.codes[kept]),
+        markets=_distinct(lines.market.codes[kept]),
+        units_netted=netted.units,
+        lines_lowered=netted.lines_lowered,
+        customers_abroad=_distinct(lines.customer_id.codes[kept[moved]]),
         lines_moved=int(moved.sum()),
         costs_ignored=costs_ignored,
     )
     return CleanOrders(orders, _quarantine(opened, ledger), report)
+
+
+def _check_lines(
+    lines: Lines,
+    ledger: Ledger,
+    dialect: bool,
+    limit: np.datetime64 | None,
+    country_names: Mapping[str, str],
+    time_zones: Mapping[str, str],
+) -> None:
+    """Clean the columns in place and set aside every line that no rule lets pass."""
+    if dialect:
+        lines.customer_id = online_retail.without_float_suffix(lines.customer_id)
+        country_names = {**online_retail.COUNTRY_NAMES, **country_names}
+    faults = cleaning.clean_texts(lines, upper_items=dialect)
+    if dialect:
+        online_retail.set_aside(lines, ledger)
+    cleaning.check_ids(faults, ledger)
+    cleaning.check_markets(lines, ledger, country_names, names_first=dialect)
+    cleaning.check_times(lines, ledger, limit, time_zones)
+    cleaning.check_numbers(lines, ledger)
+
+
+def _distinct(codes: NDArray[np.int64], within: NDArray[np.int64] | int = 0) -> int:
+    width = int(codes.max()) + 1 if codes.size else 1
+    return int(np.unique(within * width + codes).size)
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -120,9 +138,12 @@ def _names(
     """Whether this is the feed of Online Retail, and the names of each source's columns."""
     present = [[str(name) for name in part.frame.columns] for part in opened]
     if columns is None:
-        own = [online_retail.our_columns(names) for names in present]
-        if all(names is not None for names in own):
-            return True, [names for names in own if names is not None]
+        own = [
+            online_retail.our_columns(names, part.name)
+            for names, part in zip(present, opened, strict=True)
+        ]
+        if all(own):
+            return True, [names for names in own if names]
     return False, [
         our_columns(names, columns, part.name) for names, part in zip(present, opened, strict=True)
     ]

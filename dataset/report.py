@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset.ledger import NETTED, QUARANTINED, Ledger
 
 
@@ -26,6 +27,7 @@ class CleaningReport:
     orders: int
     markets: int
     units_netted: float = 0.0
+    lines_lowered: int = 0
     customers_abroad: int = 0
     lines_moved: int = 0
     costs_ignored: int = 0
@@ -51,6 +53,7 @@ class CleaningReport:
             "lines_netted": self.lines_netted,
             "lines_quarantined": self.lines_quarantined,
             "units_netted": self.units_netted,
+            "lines_lowered": self.lines_lowered,
             "customers": self.customers,
             "items": self.items,
             "orders": self.orders,
@@ -75,7 +78,10 @@ class CleaningReport:
             f"{self.markets} markets"
         )
         if self.units_netted:
-            rows.append(f"{self.units_netted:,.0f} units netted off by cancellations")
+            rows.append(
+                f"{self.units_netted:,.0f} units netted off by cancellations; "
+                f"{self.lines_lowered:,} kept lines have fewer units than ordered"
+            )
         if self.customers_abroad:
             rows.append(
                 f"{self.customers_abroad:,} customers ordered in more than one market: "

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+
 from restock.dataset.contract import BadOrders
 
 Source = pd.DataFrame | str | Path | Sequence[str | Path]

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset.contract import MAX_ID_LENGTH
 
 MISSING, CONTROL, TOO_LONG = 1, 2, 3

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from restock.dataset.texts import Texts
 
 Times = NDArray[np.datetime64]

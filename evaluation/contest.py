@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
 from restock.dataset import Interactions
 from restock.evaluation.folds import Fold, rolling_folds
 from restock.evaluation.judging import evaluate

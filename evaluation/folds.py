@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+
 from restock.dataset import CleanOrders, Interactions, load_sample, read_orders
 from restock.dataset.interactions import minute_of
 from restock.infra.snapshots import SnapshotRef, put_snapshot

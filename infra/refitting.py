@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
+
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.dataset.eligibility import allowed_items
@@ -103,7 +104,7 @@ def refit(
 
 
 def publication_token(as_of: dt.date, model: str, k: int, allowed: BoolArray) -> str:
-    """The name of a publication: it follows from what is in it, so that a repeat changes nothing."""
+    """The name of a publication: it follows from its content, so a repeat changes nothing."""
     about = f"{LISTS_VERSION}:{model}:{k}:".encode() + np.packbits(allowed).tobytes()
     return f"{as_of}-{hashlib.sha256(about).hexdigest()[:12]}"
 

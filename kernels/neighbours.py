@@ -52,6 +52,31 @@ def similarity_of(kind: int, both: float, one: float, other: float) -> float:
 
 
 @kernel
+def kth_largest(values: NDArray[np.float32], n: int, k: int) -> float:
+    """The ``k``-th largest of ``values[:n]``, which are left in another order (quickselect)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while values[left] > pivot:
+                left += 1
+            while values[right] < pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if k - 1 <= right:
+            high = right
+        elif k - 1 >= left:
+            low = left
+        else:
+            break
+    return values[k - 1]
+
+
+@kernel
 def similar_items(
     first: int,
     last: int,
@@ -85,6 +110,7 @@ def similar_items(
     found = np.empty(sold.size, dtype=np.int32)
     similarity = np.empty(sold.size, dtype=np.float64)
     rounded = np.empty(sold.size, dtype=np.float32)
+    scratch = np.empty(sold.size, dtype=np.float32)
     for row in range(rows):
         item = sold[first + row]
         for at in range(item_start[item], item_start[item + 1]):
@@ -100,11 +126,12 @@ def similar_items(
                 found[n] = other
                 similarity[n] = similarity_of(kind, both, own[item], own[other])
                 rounded[n] = similarity[n]
+                scratch[n] = rounded[n]
                 n += 1
         least = np.float32(-np.inf)
         ties = n
         if n > width:
-            least = np.partition(rounded[:n], n - width)[n - width]
+            least = np.float32(kth_largest(scratch, n, width))
             ties = width
             for at in range(n):
                 if rounded[at] > least:

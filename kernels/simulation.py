@@ -112,7 +112,7 @@ class Lines(NamedTuple):
     """Order lines, one per customer, day and item."""
 
     customer: Ints
-    day: Ints  # t
+    day: Ints  # from the first visible one
     minute: Ints  # of the day
     item: Ints
     quantity: Singles

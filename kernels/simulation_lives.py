@@ -21,9 +21,19 @@ from restock.kernels.simulation_baskets import fill_basket, forget, remember
 
 @kernel
 def write_lines(
-    world: World, customers: Customers, who: int, t: int, basket: Ints, lines: Lines, at: int
+    world: World,
+    customers: Customers,
+    who: int,
+    base: int,
+    t: int,
+    basket: Ints,
+    lines: Lines,
+    at: int,
 ) -> None:
-    """Write an order's lines from row ``at`` on: minute, quantities, prices."""
+    """Write an order's lines from row ``at`` on: minute, quantities, prices.
+
+    ``base`` is the number, among all customers, of row 0 of ``customers``.
+    """
     key = customers.key[who]
     hour = world.hour_mean + world.hour_sd * bell(mix(key, HOUR), t)
     minute = min(max(int(hour), 360), 1259)
@@ -37,8 +47,8 @@ def write_lines(
         price = world.list_price[item] * factor
         if log_q > world.log_quantity[item] + 1.0:
             price *= 1.0 - world.discount
-        lines.customer[at + n] = who
-        lines.day[at + n] = t
+        lines.customer[at + n] = base + who
+        lines.day[at + n] = t - world.burn
         lines.minute[at + n] = minute
         lines.item[at + n] = item
         lines.quantity[at + n] = world.nice[np.searchsorted(world.log_nice, log_q)]
@@ -49,18 +59,19 @@ def write_lines(
 def live(
     world: World,
     customers: Customers,
+    base: int,
     first: int,
     until: int,
     needs: Needs,
     scratch: Scratch,
     lines: Lines,
+    n: int,
 ) -> tuple[int, int]:
     """Simulate customers from row ``first`` on up to day ``until``, as far as ``lines`` has room.
 
-    Returns the first customer that is not done, and the number of lines written. Needs one
-    list in ``needs`` with a slot per item.
+    n: the number of lines already there. Returns the first customer that is not done, and
+    the number of lines now. Uses list 0 of ``needs``, which has a slot per item.
     """
-    n = 0
     for who in range(first, customers.key.size):
         begin = n
         number = 0
@@ -72,7 +83,7 @@ def live(
                     remember(world, customers, who, t, needs, 0, scratch, count)
                     forget(needs, 0)
                     return who, begin
-                write_lines(world, customers, who, t, scratch.basket[:count], lines, n)
+                write_lines(world, customers, who, base, t, scratch.basket[:count], lines, n)
                 n += count
             remember(world, customers, who, t, needs, 0, scratch, count)
             number += 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 

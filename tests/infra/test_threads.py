@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from restock.infra import threads
 from restock.infra.threads import ThreadPlan, available_cores, plan
 

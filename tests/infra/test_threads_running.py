@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from restock.infra.threads import ThreadPlan
 
 pytestmark = pytest.mark.platform
