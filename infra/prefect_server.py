@@ -1,0 +1,84 @@
+"""A Prefect server on the loopback address: beside one command, or of the standing platform."""
+
+import argparse
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from restock.infra.processes import LOOPBACK, Service, free_port, python, start, wait_until_healthy
+
+STARTUP_SECONDS = 90
+"""Most a server may take to answer: its first start creates the database."""
+
+
+def embedded(home: Path) -> Service:
+    """Start a server that ends with this process, on a free port; returns before it answers."""
+    # Runs that are due belong to the standing platform.
+    quiet = {
+        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    }
+    return serve(home, free_port(), environment=quiet, parent=os.getpid())
+
+
+def serve(
+    home: Path, port: int, *, environment: dict[str, str], parent: int | None = None
+) -> Service:
+    """Start a server on a port, with its UI. parent: the process it must not outlive."""
+    url = f"http://{LOOPBACK}:{port}"
+    arguments = ["--port", str(port), *(["--parent", str(parent)] if parent else [])]
+    return start(
+        "prefect-server",
+        python("restock.infra.prefect_server", *arguments),
+        log=home / "logs" / "prefect-server.log",
+        environment={
+            **environment,
+            "PREFECT_API_URL": f"{url}/api",
+            "PREFECT_UI_API_URL": f"{url}/api",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+        },
+        url=url,
+    )
+
+
+def wait_for(server: Service, timeout: float = STARTUP_SECONDS) -> None:
+    """Wait until the server answers. Raises ProcessError with the end of its log."""
+    wait_until_healthy(server, "/api/health", timeout)
+
+
+def main() -> None:
+    """Run the server in this process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--parent", type=int)
+    arguments = parser.parse_args()
+    if arguments.parent:
+        threading.Thread(target=_end_with, args=[arguments.parent], daemon=True).start()
+    # Says that no other app is made in this process, so that the server may free memory.
+    os.environ["PREFECT__SERVER_FINAL"] = "1"
+    import uvicorn
+
+    uvicorn.run(
+        "prefect.server.api.server:create_app",
+        factory=True,
+        host=LOOPBACK,
+        port=arguments.port,
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+
+
+def _end_with(parent: int) -> None:
+    """A killed command cannot stop its server: the server sees that it became an orphan."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

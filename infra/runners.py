@@ -1,0 +1,153 @@
+"""Settings become a Prefect task runner. Changing it changes no other file and no result."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from restock.infra.processes import LOOPBACK
+from restock.infra.settings import Settings, load_settings
+from restock.infra.threads import ThreadPlan, plan
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+    from prefect.task_runners import TaskRunner
+
+# Imported by every Dask worker while it starts, so that the first task finds it there.
+WORKER_PRELOAD = "restock.infra.dask_preload"
+# What is left to the flow's process and to the servers beside the workers.
+WORKERS_SHARE_OF_MEMORY = 0.8
+
+logger = logging.getLogger(__name__)
+
+
+def thread_plan(settings: Settings) -> ThreadPlan:
+    """How the runner of these settings divides this node.
+
+    ``threads`` is one process that runs a task on each core; Dask has a process to each core.
+    """
+    cores = plan(settings.cores).cores
+    if settings.runner == "threads":
+        return plan(cores, workers=1, threads_per_worker=cores)
+    return plan(cores)
+
+
+def task_runner(
+    settings: Settings | None = None, *, preload: Sequence[str] = ()
+) -> "TaskRunner[Any]":
+    """The task runner for ``@flow(task_runner=…)`` or ``flow.with_options``.
+
+    Making it starts nothing: a cluster starts with the first task, or with ``warm_up``.
+    preload: modules of the flow's tasks, imported by every worker of our own cluster while it
+    starts.
+    """
+    settings = settings or load_settings()
+    if settings.runner == "threads":
+        from prefect.task_runners import ThreadPoolTaskRunner
+
+        return ThreadPoolTaskRunner(max_workers=thread_plan(settings).slots)
+    from prefect_dask import DaskTaskRunner
+
+    if settings.runner == "dask":
+        # A factory: given a cluster object, the runner would drop it and start another.
+        return DaskTaskRunner(
+            cluster_class=local_cluster, cluster_kwargs={"settings": settings, "preload": preload}
+        )
+    return DaskTaskRunner(
+        address=scheduler_address(settings.runner), client_kwargs=_client_security(settings)
+    )
+
+
+def scheduler_address(runner: str) -> str:
+    """Dask's own spelling of ``dask://HOST:PORT``; ``tls://`` stays."""
+    return runner.replace("dask://", "tcp://", 1)
+
+
+def local_cluster(settings: Settings | None = None, preload: Sequence[str] = ()) -> "LocalCluster":
+    """Start Dask on this node: loopback only, one process to each core, no dashboard.
+
+    A context manager that stops it.
+    """
+    import dask
+    import distributed
+    from distributed.system import MEMORY_LIMIT
+
+    settings = settings or load_settings()
+    made = thread_plan(settings)
+    dask.config.set(cluster_config(made))
+    return distributed.LocalCluster(
+        n_workers=made.workers,
+        threads_per_worker=made.threads_per_worker,
+        processes=True,
+        host=LOOPBACK,
+        dashboard_address=None,
+        worker_dashboard_address=None,
+        memory_limit=int(MEMORY_LIMIT * WORKERS_SHARE_OF_MEMORY / made.workers),
+        preload=[WORKER_PRELOAD, *preload],
+        env=made.environment(),
+        silence_logs=False,  # DASK_LOGGING__DISTRIBUTED says how much
+    )
+
+
+def cluster_config(made: ThreadPlan) -> dict[str, Any]:
+    """Dask's configuration for our kind of work, on a cluster that we start."""
+    return {
+        # joblib in a task may start processes of its own.
+        "distributed.worker.daemon": False,
+        # A worker that stands at a breakpoint, or holds the GIL, is not dead.
+        "distributed.scheduler.worker-ttl": None,
+        # The nanny sets these in our own environment too, where numba would refuse to go on
+        # with another number: numba's variables reach the workers by ``env`` alone.
+        "distributed.nanny.pre-spawn-environ": {
+            name: value for name, value in made.environment().items() if "NUMBA" not in name
+        },
+        # Tasks return references, so that there is nothing to spill.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": 0.9,
+        "distributed.worker.memory.terminate": 0.97,
+        # A task that kills its worker is tried on two more, then reported.
+        "distributed.scheduler.allowed-failures": 2,
+        # Few long tasks: a worker gets the next one when it is free, and is not measured.
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.admin.system-monitor.gil.enabled": False,
+        "distributed.worker.profile.enabled": False,
+    }
+
+
+def warm_up() -> "threading.Thread":
+    """Start the cluster of the running flow in the background, while the flow reads orders.
+
+    Call it first in a flow's body. Does nothing for runners that have no cluster. An error
+    shows with the first task.
+    """
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    runner = context.task_runner if context else None
+
+    def start() -> None:
+        try:
+            _ = getattr(runner, "client", None)
+        except Exception:
+            logger.debug("the cluster did not start ahead of the first task", exc_info=True)
+
+    thread = threading.Thread(target=copy_context().run, args=[start], daemon=True)
+    thread.start()
+    return thread
+
+
+def _client_security(settings: Settings) -> dict[str, Any]:
+    if not settings.runner.startswith("tls://"):
+        return {}
+    from distributed.security import Security
+
+    return {
+        "security": Security(
+            require_encryption=True,
+            tls_ca_file=str(settings.dask.tls_ca_file),
+            tls_client_cert=str(settings.dask.tls_cert),
+            tls_client_key=str(settings.dask.tls_key),
+        )
+    }
