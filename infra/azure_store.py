@@ -194,14 +194,14 @@ class AzureStore:
             raise NotFound(f"there is no {where}") from error
         except (ResourceModifiedError, ResourceExistsError) as error:
             raise Conflict(f"{where} was changed by another process") from error
-        except ClientAuthenticationError as error:
-            raise StoreError(
-                f"not allowed to use {where}: sign in (az login, managed identity) with the role "
-                "Storage Blob Data Contributor, or set RESTOCK_AZURE__CONNECTION_STRING"
-            ) from error
         except (ServiceRequestError, ServiceResponseError) as error:
             raise Unavailable(f"no answer about {where}: {error}") from error
         except HttpResponseError as error:
+            if isinstance(error, ClientAuthenticationError) or error.status_code in (401, 403):
+                raise StoreError(
+                    f"not allowed to use {where}: sign in (az login, managed identity) with the "
+                    "role Storage Blob Data Contributor, or set RESTOCK_AZURE__CONNECTION_STRING"
+                ) from error
             if error.status_code is None or error.status_code >= 500 or error.status_code == 429:
                 raise Unavailable(f"no answer about {where}: {error.message}") from error
             raise StoreError(f"{where}: {error.message}") from error

@@ -16,6 +16,7 @@ from restock.infra.store import Blob, Conflict, Entry, NotFound, check_key
 
 LOCK_FILES = 64
 ABANDONED_SECONDS = 86_400  # a temporary file this old belongs to a process that was killed
+_NO_OBJECT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class LocalStore:
@@ -85,8 +86,8 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """See ``Store.delete``. Folders that become empty go too."""
         path = self._path(key)
-        with self._locked(key):
-            path.unlink(missing_ok=True)
+        with self._locked(key), suppress(*_NO_OBJECT):
+            path.unlink()
         for parent in path.parents:
             if parent == self.root:
                 break
@@ -122,7 +123,7 @@ class LocalStore:
     def _read(self, key: str) -> bytes | None:
         try:
             return self._path(key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except _NO_OBJECT:
             return None
 
     @contextmanager
