@@ -6,6 +6,7 @@ from restock.dataset.interactions import Interactions, Pairs
 from restock.dataset.reading import read_orders
 from restock.dataset.report import CleanOrders
 from restock.dataset.sample import load_sample
+from restock.dataset.simulate import simulate
 
 __all__ = [
     "BadOrders",
@@ -15,4 +16,5 @@ __all__ = [
     "Pairs",
     "load_sample",
     "read_orders",
+    "simulate",
 ]
