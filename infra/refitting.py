@@ -41,13 +41,17 @@ class RefitUnit(BaseModel):
 
 
 class Staged(BaseModel):
-    """What became of one market: a staged publication, or the reason why there is none."""
+    """What became of one market: a staged publication, or the reason why there is none.
+
+    held: a check did not pass (not an error: the publication before stays on purpose).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     market: str
     manifest: Manifest | None = None
     error: str = ""
+    held: bool = False
 
 
 def refit(

@@ -1,0 +1,155 @@
+"""The programme of a night: which markets, which candidates, in which pieces of work."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from restock.evaluation.contest import FoldPlan, Unit
+from restock.infra.champions import sync_champion
+from restock.infra.ingestion import Ingested
+from restock.infra.markets import Markets
+from restock.infra.packing import pack
+from restock.infra.snapshots import SnapshotRef
+from restock.infra.store import Store
+from restock.models import Candidate
+from restock.models.slate import FIRST_INCUMBENT, SLATE
+
+# Measured on one core: what a candidate costs per order line and window, and what any costs.
+SECONDS_PER_LINE = 5e-7
+SECONDS_PER_FOLD = 0.01
+SPLIT_ABOVE_SECONDS = 2.0
+
+
+class Programme(BaseModel):
+    """What a night sets out to do. A JSON value: tasks are handed parts of it.
+
+    publish: the markets to publish; all markets with orders are judged, because small ones
+    follow the choice of all. incumbents: the plan in service by market; current: the token
+    of its publication (None: none yet); barred: plan key → evidence it may not return on;
+    failed: markets whose record cannot be read, and why.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: str
+    as_of: dt.date
+    snapshot: SnapshotRef
+    publish: tuple[str, ...]
+    lines: dict[str, int]
+    fold_plans: dict[str, FoldPlan]
+    candidates: tuple[Candidate, ...]
+    incumbents: dict[str, Candidate]
+    current: dict[str, str | None]
+    barred: dict[str, dict[str, str]]
+    failed: dict[str, str]
+
+    def candidate(self, key: str) -> Candidate:
+        """The candidate with this key."""
+        return next(candidate for candidate in self.candidates if candidate.key == key)
+
+    def batches(self, workers: int) -> list[list[Unit]]:
+        """The judging, packed into batches of comparable cost."""
+        return pack(self._units(), self._seconds, workers=workers)
+
+    def _units(self) -> list[Unit]:
+        pooled = tuple(c for c in self.candidates if c.scope == "pooled")
+        own = tuple(c for c in self.candidates if c.scope == "market")
+        windows = range(max(plan.windows for plan in self.fold_plans.values()))
+        units = []
+        if pooled:
+            everywhere = tuple(self.fold_plans)
+            units = [
+                Unit(scope="pooled", markets=everywhere, windows=(window,), candidates=pooled)
+                for window in windows
+            ]
+        for market, plan in self.fold_plans.items():
+            whole = Unit(
+                scope="market",
+                markets=(market,),
+                windows=tuple(range(plan.windows)),
+                candidates=own,
+            )
+            if self._seconds(whole) < SPLIT_ABOVE_SECONDS:
+                units.append(whole)
+            else:
+                parts = [(window,) for window in whole.windows]
+                units += [whole.model_copy(update={"windows": part}) for part in parts]
+        return units
+
+    def _seconds(self, unit: Unit) -> float:
+        lines = sum(self.lines[market] for market in unit.markets)
+        each = SECONDS_PER_LINE * lines * len(unit.candidates)
+        return len(unit.windows) * (each + SECONDS_PER_FOLD * len(unit.markets))
+
+
+def plan_night(
+    store: Store, ingested: Ingested, markets: Markets, wanted: Sequence[str] | None
+) -> Programme:
+    """Decide what the night does.
+
+    wanted: the markets to publish (None: all that have orders). ValueError when one of them
+    has no order in the snapshot.
+    """
+    there = sorted(ingested.markets)
+    unknown = sorted(set(wanted or ()) - set(there))
+    if unknown:
+        raise ValueError(
+            f"no orders of market {', '.join(unknown)} before {ingested.as_of}; "
+            f"there are {', '.join(there)}"
+        )
+    incumbents: dict[str, Candidate] = {}
+    current: dict[str, str | None] = {}
+    barred: dict[str, dict[str, str]] = {}
+    failed: dict[str, str] = {}
+    for market in there:
+        incumbents[market], current[market], barred[market] = FIRST_INCUMBENT, None, {}
+        try:
+            champion = sync_champion(store, market)
+            if champion is not None:
+                incumbents[market] = champion.plan.candidate()
+                current[market] = champion.publication
+                barred[market] = champion.barred_evidence()
+        except Exception as error:
+            failed[market] = f"{type(error).__name__}: {error}"
+    candidates = {c.key: c for c in (*SLATE, *incumbents.values())}
+    fold_plans = {market: fold_plan(markets, market) for market in there}
+    publish = tuple(sorted(wanted)) if wanted else tuple(there)
+    return Programme(
+        token=_token(ingested, publish, fold_plans),
+        as_of=ingested.as_of,
+        snapshot=ingested.snapshot,
+        publish=publish,
+        lines={market: ingested.markets[market].lines for market in there},
+        fold_plans=fold_plans,
+        candidates=tuple(candidates.values()),
+        incumbents=incumbents,
+        current=current,
+        barred=barred,
+        failed=failed,
+    )
+
+
+def fold_plan(markets: Markets, code: str) -> FoldPlan:
+    """How a market is split, as it declares."""
+    market = markets.of(code)
+    return FoldPlan(
+        horizon_days=market.horizon_days,
+        windows=market.windows,
+        item_window_days=market.item_window_days,
+        k=market.k,
+    )
+
+
+def _token(ingested: Ingested, publish: Sequence[str], plans: dict[str, FoldPlan]) -> str:
+    """The name of the night: the same orders, markets and splits have the same."""
+    about = {
+        "snapshot": ingested.snapshot.hash,
+        "publish": list(publish),
+        "slate": [candidate.key for candidate in SLATE],
+        "plans": {market: plan.model_dump() for market, plan in plans.items()},
+    }
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return f"{ingested.as_of}-{digest[:12]}"
