@@ -1,57 +1,20 @@
-"""A real Azurite for the session, a clean environment and folder for every test."""
+"""Real servers, one of each for all tests: Prefect and Azurite; an empty home for a test."""
 
-import fcntl
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
-ROOT = TESTS.parent
-sys.path.insert(0, str(TESTS))  # contracts are shared by test files of several folders
+from restock.infra.prefect_env import environment
+from restock.infra.prefect_server import embedded, wait_for
+from restock.infra.processes import stop
+from restock.infra.settings import Settings, load_settings
 
-ACCOUNT = "devstoreaccount1"
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
+pytest.register_assert_rewrite("contracts.store")
 
-
-def _install() -> str:
-    lock = TESTS / "node_modules" / ".restock-lock"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # several test processes may start at once
-        script = ["sh", str(ROOT / "scripts" / "azurite.sh")]
-        return subprocess.run(script, check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture(scope="session")
-def azurite() -> Iterator[str]:
-    """The connection string of an Azurite that runs on loopback and keeps nothing on disk."""
-    options = "--blobHost 127.0.0.1 --blobPort 0 --inMemoryPersistence --skipApiVersionCheck"
-    process = subprocess.Popen(
-        [_install(), *options.split(), "--disableTelemetry", "--silent"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            listening = re.search(r"successfully listens on (http://\S+)", line)
-            if listening:
-                break
-        else:
-            raise RuntimeError("Azurite did not start: " + "".join(said))
-        yield (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
-            f"BlobEndpoint={listening.group(1)}/{ACCOUNT};"
-        )
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+from contracts.azurite import azurite  # noqa: E402, F401
 
 
 @pytest.fixture
@@ -59,3 +22,36 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, which is the home of the embedded defaults too."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home folder that only these tests have."""
+    return load_settings(home=tmp_path_factory.mktemp("home"), cores=2)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(server_settings: Settings) -> Iterator[str]:
+    """Address of a real server; prefect in this process talks to it."""
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_HOME,
+        PREFECT_RESULTS_DEFAULT_SERIALIZER,
+        temporary_settings,
+    )
+
+    variables = environment(server_settings)
+    server = embedded(server_settings.home, environment=variables)
+    try:
+        wait_for(server)
+        url = f"{server.url}/api"
+        with temporary_settings(
+            {
+                PREFECT_API_URL: url,
+                PREFECT_HOME: variables["PREFECT_HOME"],
+                PREFECT_RESULTS_DEFAULT_SERIALIZER: "json",
+            }
+        ):
+            yield url
+    finally:
+        stop([server])
