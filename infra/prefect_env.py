@@ -99,13 +99,17 @@ def connect(settings: Settings, *, console: str = logs.QUIET) -> Iterator[Connec
     try:
         yield Connection(api_url=api_url, kind="embedded", service=server)
     finally:
-        _send_what_is_left()
+        send_what_is_left()
         os.environ.pop(API_URL, None)
         stop([server])
 
 
-def _send_what_is_left() -> None:
-    """prefect sends logs and events in the background, up to its exit: the server ends before."""
+def send_what_is_left() -> None:
+    """Send the logs and events that prefect still holds: call it before its server ends.
+
+    prefect sends them in the background, up to the end of the process, and tries for minutes
+    to reach a server that is gone.
+    """
     if "prefect.flow_engine" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker

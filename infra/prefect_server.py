@@ -5,26 +5,31 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from restock.infra.processes import LOOPBACK, Service, free_port, python, start, wait_until_healthy
 
+NOTHING: Mapping[str, str] = {}
 STARTUP_SECONDS = 90
 """Most a server may take to answer: its first start creates the database."""
 
 
-def embedded(home: Path) -> Service:
-    """Start a server that ends with this process, on a free port; returns before it answers."""
+def embedded(home: Path, *, environment: Mapping[str, str] = NOTHING) -> Service:
+    """Start a server that ends with this process, on a free port; returns before it answers.
+
+    environment: added to that of this process.
+    """
     # Runs that are due belong to the standing platform.
     quiet = {
         "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     }
-    return serve(home, free_port(), environment=quiet, parent=os.getpid())
+    return serve(home, free_port(), environment={**environment, **quiet}, parent=os.getpid())
 
 
 def serve(
-    home: Path, port: int, *, environment: dict[str, str], parent: int | None = None
+    home: Path, port: int, *, environment: Mapping[str, str], parent: int | None = None
 ) -> Service:
     """Start a server on a port, with its UI. parent: the process it must not outlive."""
     url = f"http://{LOOPBACK}:{port}"

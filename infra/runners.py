@@ -107,8 +107,9 @@ def cluster_config(made: ThreadPlan) -> dict[str, Any]:
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": 0.9,
         "distributed.worker.memory.terminate": 0.97,
-        # A task that kills its worker is tried on two more, then reported.
-        "distributed.scheduler.allowed-failures": 2,
+        # A task that kills its worker is tried on one more, then reported as lost. Tasks that
+        # only waited at that worker are suspected with it: ``gather`` submits them again.
+        "distributed.scheduler.allowed-failures": 1,
         # Few long tasks: a worker gets the next one when it is free, and is not measured.
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.admin.system-monitor.gil.enabled": False,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from restock.infra.prefect_env import environment
+from restock.infra.prefect_env import environment, send_what_is_left
 from restock.infra.prefect_server import embedded, wait_for
 from restock.infra.processes import stop
 from restock.infra.settings import Settings, load_settings
@@ -53,5 +53,6 @@ def prefect_api(server_settings: Settings) -> Iterator[str]:
             }
         ):
             yield url
+            send_what_is_left()
     finally:
         stop([server])
