@@ -55,6 +55,11 @@ class Unit(BaseModel):
     windows: tuple[int, ...]
     candidates: tuple[Candidate, ...]
 
+    @property
+    def title(self) -> str:
+        """What it is about: a market's code, or the window that all markets share."""
+        return f"window-{self.windows[0]}" if self.scope == "pooled" else self.markets[0]
+
 
 @dataclass
 class Judgement:

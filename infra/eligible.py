@@ -14,7 +14,7 @@ FOLDER = "eligibility"
 
 
 def keep_eligibility(store: Store, source: str) -> str:
-    """Read a table (a path, or ``store:KEY``), check it and store it by content; returns its key."""
+    """Read a table (a path, or ``store:KEY``), check it, store it by content; returns its key."""
     with tempfile.TemporaryDirectory(prefix="restock-") as scratch:
         path = Path(source)
         if source.startswith("store:"):

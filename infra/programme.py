@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +12,7 @@ from restock.infra.champions import sync_champion
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.packing import pack
+from restock.infra.refitting import RefitUnit
 from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
 from restock.models import Candidate
@@ -20,6 +21,7 @@ from restock.models.slate import FIRST_INCUMBENT, SLATE
 # Measured on one core: what a candidate costs per order line and window, and what any costs.
 SECONDS_PER_LINE = 5e-7
 SECONDS_PER_FOLD = 0.01
+SECONDS_TO_PUBLISH = 0.05
 SPLIT_ABOVE_SECONDS = 2.0
 
 
@@ -50,9 +52,36 @@ class Programme(BaseModel):
         """The candidate with this key."""
         return next(candidate for candidate in self.candidates if candidate.key == key)
 
-    def batches(self, workers: int) -> list[list[Unit]]:
+    def judging(self, workers: int) -> list[list[Unit]]:
         """The judging, packed into batches of comparable cost."""
         return pack(self._units(), self._seconds, workers=workers)
+
+    def refitting(
+        self, chosen: Mapping[str, Candidate], evidence: Mapping[str, str], workers: int
+    ) -> list[list[RefitUnit]]:
+        """The refitting of the chosen plans: a pooled plan is fitted once for all its markets."""
+        together: dict[str, list[str]] = {}
+        units = []
+        for market, candidate in chosen.items():
+            if candidate.scope == "pooled":
+                together.setdefault(candidate.key, []).append(market)
+            else:
+                units.append(RefitUnit(candidate=candidate, markets=(market,)))
+        units += [
+            RefitUnit(candidate=chosen[markets[0]], markets=tuple(markets))
+            for markets in together.values()
+        ]
+        units = [
+            unit.model_copy(update={"evidence": {m: evidence.get(m, "") for m in unit.markets}})
+            for unit in units
+        ]
+
+        def seconds(unit: RefitUnit) -> float:
+            fitted = self.lines if unit.candidate.scope == "pooled" else unit.markets
+            lines = sum(self.lines[market] for market in fitted)
+            return SECONDS_TO_PUBLISH * len(unit.markets) + SECONDS_PER_LINE * 4 * lines
+
+        return pack(units, seconds, workers=workers)
 
     def _units(self) -> list[Unit]:
         pooled = tuple(c for c in self.candidates if c.scope == "pooled")

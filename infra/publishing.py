@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from restock.infra.champions import sync_champion
-from restock.infra.night import State
+from restock.infra.deciding import Decided
+from restock.infra.ingestion import Ingested
+from restock.infra.night import MarketOutcome, Night, State
 from restock.infra.programme import Programme
 from restock.infra.publications import Superseded, clean_stale, make_current
 from restock.infra.refitting import Staged
@@ -56,3 +58,43 @@ def _publish(store: Store, staged: Staged, before: str | None) -> Published:
     if manifest.token == before:
         return Published("unchanged", "nothing new to publish", before, manifest.model)
     return Published("published", "", manifest.token, manifest.model)
+
+
+def record(
+    ingested: Ingested, programme: Programme, decided: Decided, published: Mapping[str, Published]
+) -> Night:
+    """The record of the night: every market that was to be published, with its outcome."""
+    outcomes = []
+    for market in programme.publish:
+        size, choice = ingested.markets[market], decided.markets[market]
+        became = published.get(market)
+        if became is None:
+            state: State = "failed" if choice.error else "held"
+            became = Published(state, choice.error or choice.held, programme.current[market])
+        outcomes.append(
+            MarketOutcome(
+                market=market,
+                name=choice.name,
+                state=became.state,
+                reason=became.reason or choice.reason,
+                orders=size.orders,
+                customers=size.customers,
+                judged=choice.judged,
+                champion=choice.champion,
+                replaced=choice.replaced and became.state == "published",
+                basis=choice.basis,
+                metrics=choice.metrics,
+                leaderboard=choice.leaderboard,
+                publication=became.token,
+                model=became.model,
+            )
+        )
+    return Night(
+        as_of=programme.as_of,
+        token=programme.token,
+        snapshot=programme.snapshot.hash,
+        orders_read=ingested.lines_read,
+        orders_kept=ingested.lines_kept,
+        set_aside=ingested.set_aside,
+        markets=tuple(outcomes),
+    )

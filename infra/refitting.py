@@ -4,6 +4,8 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +20,11 @@ from restock.evaluation.contest import FoldPlan
 from restock.evaluation.folds import BoolArray, candidate_items
 from restock.infra.model_store import put_model
 from restock.infra.publication_table import UNKNOWN_CUSTOMER
-from restock.infra.publications import stage
+from restock.infra.publications import current, read_manifest, stage
 from restock.infra.records import About, Manifest, Plan
 from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
-from restock.models import Candidate, FitContext, Recommendations
+from restock.models import Candidate, FitContext, Recommendations, Recommender
 from restock.models.popularity import Popularity
 
 LISTS_VERSION = 1  # raise it when the same model would give other rows
@@ -39,6 +41,11 @@ class RefitUnit(BaseModel):
     markets: tuple[str, ...]
     evidence: dict[str, str] = {}
 
+    @property
+    def title(self) -> str:
+        """What it is about: a market's code, or the plan that markets share."""
+        return self.candidate.name if self.candidate.scope == "pooled" else self.markets[0]
+
 
 class Staged(BaseModel):
     """What became of one market: a staged publication, or the reason why there is none.
@@ -54,61 +61,82 @@ class Staged(BaseModel):
     held: bool = False
 
 
-def refit(
-    store: Store,
-    snapshot: SnapshotRef,
-    interactions: Interactions,
-    unit: RefitUnit,
-    plans: Mapping[str, FoldPlan],
-    eligible: pd.DataFrame | None,
-    context: FitContext,
-) -> list[Staged]:
-    """Fit the unit's plan, store the model, and stage the lists of each of its markets.
+@dataclass(frozen=True)
+class Refitting:
+    """What all refits of a night share."""
 
-    A market that fails says why, and the others go on.
-    """
-    candidate = unit.candidate
-    own = candidate.scope == "market"
-    train = interactions.of_market(unit.markets[0]) if own else interactions
-    model = candidate.create().fit(train, context)
-    card = {
-        "plan": Plan.of(candidate).model_dump(mode="json"),
-        "snapshot": snapshot.hash,
-        "as_of": interactions.as_of_date.isoformat(),
-        "markets": list(unit.markets),
-    }
-    ref = put_model(store, model, card)
-    staged = []
-    for market in unit.markets:
+    store: Store
+    snapshot: SnapshotRef
+    interactions: Interactions
+    plans: Mapping[str, FoldPlan]
+    eligible: pd.DataFrame | None
+    context: FitContext
+
+    def run(self, unit: RefitUnit) -> list[Staged]:
+        """Fit the unit's plan, store the model, and stage the lists of each of its markets.
+
+        A market that fails says why, and the others go on.
+        """
+        candidate = unit.candidate
+        own = candidate.scope == "market"
+        train = self.interactions.of_market(unit.markets[0]) if own else self.interactions
+        model = candidate.create().fit(train, self.context)
+        card = {
+            "plan": Plan.of(candidate).model_dump(mode="json"),
+            "snapshot": self.snapshot.hash,
+            "as_of": self.interactions.as_of_date.isoformat(),
+            "markets": list(unit.markets),
+        }
+        ref = put_model(self.store, model, card)
+        return [self._stage_or_say_why(unit, market, model, ref.hash) for market in unit.markets]
+
+    def _stage_or_say_why(
+        self, unit: RefitUnit, market: str, model: Recommender[Any], model_hash: str
+    ) -> Staged:
         try:
-            there = interactions.of_market(market)
-            plan = plans[market]
-            allowed = candidate_items(there, plan.min_item_orders, plan.item_window_days)
-            if eligible is not None:
-                allowed &= allowed_items(eligible, interactions.catalogue, market)
-            if not allowed.any():
-                raise ValueError(f"no item may be offered in market {market}")
-            lists = model.recommend(there.customers, plan.k, allowed=allowed)
-            table = publication_table(there, lists, market, model.past.popularity, allowed)
-            about = About(
-                as_of=interactions.as_of_date,
-                k=plan.k,
-                model=ref.hash,
-                plan=Plan.of(candidate),
-                snapshot=snapshot.hash,
-                evidence=unit.evidence.get(market, ""),
-            )
-            token = publication_token(interactions.as_of_date, ref.hash, plan.k, allowed)
-            manifest = stage(store, market, token, table, about)
-            staged.append(Staged(market=market, manifest=manifest))
+            manifest = self._stage(unit, market, model, model_hash)
+            return Staged(market=market, manifest=manifest)
         except Exception as error:
-            logger.exception("%s: %s could not be published", market, candidate.label)
-            staged.append(Staged(market=market, error=f"{type(error).__name__}: {error}"))
-    return staged
+            logger.exception("%s: %s could not be staged", market, unit.candidate.label)
+            return Staged(market=market, error=f"{type(error).__name__}: {error}")
+
+    def _stage(
+        self, unit: RefitUnit, market: str, model: Recommender[Any], model_hash: str
+    ) -> Manifest:
+        there, plan = self.interactions.of_market(market), self.plans[market]
+        allowed = self._allowed(there, market)
+        content = content_name(there.as_of_date, model_hash, plan.k, allowed)
+        now = current(self.store, market)
+        if now is not None and now.token.startswith(content):
+            same = read_manifest(self.store, market, now.token)
+            if same is not None:
+                return same
+        lists = model.recommend(there.customers, plan.k, allowed=allowed)
+        table = publication_table(there, lists, market, model.past.popularity, allowed)
+        evidence = unit.evidence.get(market, "")
+        about = About(
+            as_of=there.as_of_date,
+            k=plan.k,
+            model=model_hash,
+            plan=Plan.of(unit.candidate),
+            snapshot=self.snapshot.hash,
+            evidence=evidence,
+        )
+        token = f"{content}-{hashlib.sha256(evidence.encode()).hexdigest()[:6]}"
+        return stage(self.store, market, token, table, about)
+
+    def _allowed(self, interactions: Interactions, market: str) -> BoolArray:
+        plan = self.plans[market]
+        allowed = candidate_items(interactions, plan.min_item_orders, plan.item_window_days)
+        if self.eligible is not None:
+            allowed &= allowed_items(self.eligible, interactions.catalogue, market)
+        if not allowed.any():
+            raise ValueError(f"no item may be offered in market {market}")
+        return allowed
 
 
-def publication_token(as_of: dt.date, model: str, k: int, allowed: BoolArray) -> str:
-    """The name of a publication: it follows from its content, so a repeat changes nothing."""
+def content_name(as_of: dt.date, model: str, k: int, allowed: BoolArray) -> str:
+    """What a publication's token starts with: the same lists have the same."""
     about = f"{LISTS_VERSION}:{model}:{k}:".encode() + np.packbits(allowed).tobytes()
     return f"{as_of}-{hashlib.sha256(about).hexdigest()[:12]}"
 

@@ -1,0 +1,120 @@
+"""``restock recommend``, ``history`` and ``rollback``: what is published, was, and should be."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from restock.cli.output import JSON, bad_input, console, print_json
+
+MARKET = typer.Option(help="Code of the market, as in FR.")
+
+
+def recommend(
+    market: Annotated[str, MARKET],
+    customer: Annotated[str, typer.Option(help="Id of the customer, as in the orders.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Show what a customer is offered in the current publication of a market."""
+    from restock.infra import publication_table as t
+    from restock.infra.publications import current, read_customer
+
+    store, bad = _store()
+    with bad:
+        rows = read_customer(store, market, customer)
+        known = rows.num_rows > 0
+        if not known:
+            rows = read_customer(store, market, t.UNKNOWN_CUSTOMER)
+        pointer = current(store, market)
+    items = rows.slice(0, k).select(
+        [t.RANK, t.ITEM, t.ITEM_NAME, t.SCORE, t.BOUGHT_BEFORE, t.REASON]
+    )
+    if as_json:
+        about = pointer.model_dump(mode="json") if pointer else {}
+        publication = {key: about.get(key) for key in ("token", "as_of", "model")}
+        print_json(
+            {
+                "market": market,
+                "customer": customer,
+                "known": known,
+                "publication": publication,
+                "items": items.to_pylist(),
+            }
+        )
+        return
+    title = f"{market}, customer {customer}"
+    if not known:
+        title += " (not known here: what is popular in the market)"
+    table = Table(title=title, header_style="bold")
+    for name, justify in (("", "right"), ("item", "left"), ("name", "left"), ("score", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("bought before")
+    table.add_column("reason")
+    for row in items.to_pylist():
+        table.add_row(
+            str(row[t.RANK]),
+            row[t.ITEM],
+            row[t.ITEM_NAME] or "",
+            f"{row[t.SCORE]:.3f}",
+            "yes" if row[t.BOUGHT_BEFORE] else "new",
+            row[t.REASON],
+        )
+    console.print(table)
+
+
+def history(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = False) -> None:
+    """List the publications of a market, newest first."""
+    from restock.infra.publications import history as steps_of
+
+    store, bad = _store()
+    with bad:
+        steps = steps_of(store, market)
+    if as_json:
+        print_json([step.model_dump(mode="json") for step in steps])
+        return
+    if not steps:
+        console.print(f"Nothing is published in {market}: run restock retrain --markets {market}")
+        return
+    table = Table(title=f"Publications of {market}", header_style="bold")
+    for name in ("when (UTC)", "what", "publication", "orders before", "plan"):
+        table.add_column(name)
+    for at, step in enumerate(steps):
+        mark = " (current)" if at == 0 else ""
+        table.add_row(
+            f"{step.at:%Y-%m-%d %H:%M:%S}",
+            f"{step.action}{mark}",
+            step.token,
+            str(step.as_of),
+            step.plan_key,
+        )
+    console.print(table)
+
+
+def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = False) -> None:
+    """Return a market to the publication before the current one, and bar the plan it leaves.
+
+    The plan may come back when its evidence has changed.
+    """
+    from restock.infra.champions import rollback as roll_back
+
+    store, bad = _store()
+    with bad:
+        champion = roll_back(store, market)
+    if as_json:
+        print_json(champion.model_dump(mode="json"))
+        return
+    console.print(
+        f"{market} is back at publication {champion.publication} "
+        f"(orders before {champion.as_of}): {champion.plan.label}"
+    )
+
+
+def _store() -> tuple[Any, Any]:
+    """The store of the settings, and a context in which its errors are sentences."""
+    from restock.infra.settings import SettingsError, load_settings
+    from restock.infra.store import StoreError, open_store
+
+    with bad_input(SettingsError, ValueError):
+        store = open_store(settings=load_settings())
+    return store, bad_input(StoreError, ValueError)

@@ -1,0 +1,172 @@
+"""The fan-in of a night: from the scorecards of all markets to a choice in each."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from restock.evaluation import Decision, Scorecard, Verdict, gate
+from restock.evaluation.contest import Judgement, Unit
+from restock.evaluation.estimates import mean_over_folds
+from restock.infra.markets import Markets
+from restock.infra.night import Estimate, Row
+from restock.infra.programme import Programme
+from restock.infra.report import METRICS
+from restock.models import Candidate
+
+Cards = dict[str, dict[str, list[Scorecard]]]  # market → candidate key → one per fold
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a market and why; ``error`` or ``held``: nothing may be published."""
+
+    name: str
+    candidate: Candidate | None = None
+    replaced: bool = False
+    basis: str = ""
+    reason: str = ""
+    evidence: str = ""
+    judged: int = 0
+    metrics: dict[str, Estimate] = field(default_factory=dict)
+    leaderboard: tuple[Row, ...] = ()
+    error: str = ""
+    held: str = ""
+
+    @property
+    def champion(self) -> str:
+        """The chosen plan, for people."""
+        return self.candidate.label if self.candidate else ""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The choice of every market that was to be published."""
+
+    markets: dict[str, Choice]
+
+    @property
+    def chosen(self) -> dict[str, Candidate]:
+        """The plans to refit and publish."""
+        return {
+            market: choice.candidate
+            for market, choice in self.markets.items()
+            if choice.candidate and not choice.error and not choice.held
+        }
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """What each choice rests on."""
+        return {market: choice.evidence for market, choice in self.markets.items()}
+
+
+def decide(
+    programme: Programme,
+    judged: Iterable[Judgement],
+    markets: Markets,
+    failures: Sequence[tuple[Unit, str]] = (),
+) -> Decided:
+    """Let the gate choose for every market from what was judged.
+
+    failures: units that could not be judged. A market whose plan in service was not judged
+    on every fold fails; a challenger that was not is skipped, with its reason.
+    """
+    cards, skipped = _by_market(judged)
+    failed = dict(programme.failed)
+    for unit, reason in failures:
+        for candidate in unit.candidates:
+            for market in unit.markets:
+                skipped[market].setdefault(candidate.key, reason)
+    for market, incumbent in programme.incumbents.items():
+        reason = skipped[market].get(incumbent.key)
+        if reason is not None:
+            failed.setdefault(market, f"{incumbent.label} in service could not be judged: {reason}")
+    whole = {
+        market: {key: found for key, found in cards[market].items() if key not in skipped[market]}
+        for market in programme.fold_plans
+        if market not in failed
+    }
+    decisions = gate(
+        whole,
+        {market: programme.incumbents[market].key for market in whole},
+        {market: markets.of(market).objective for market in whole},
+        barred=programme.barred,
+    )
+    choices = {}
+    for market in programme.publish:
+        name = markets.of(market).name
+        if market in failed:
+            choices[market] = Choice(name, error=failed[market])
+        else:
+            choices[market] = _choice(
+                programme, name, decisions[market], whole[market], skipped[market]
+            )
+    return Decided(choices)
+
+
+def _by_market(judged: Iterable[Judgement]) -> tuple[Cards, dict[str, dict[str, str]]]:
+    cards: Cards = defaultdict(lambda: defaultdict(list))
+    skipped: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in sorted(judged, key=lambda one: (one.market, one.cutoff)):
+        for key, card in one.scorecards.items():
+            cards[one.market][key].append(card)
+        skipped[one.market] |= one.skipped
+    return cards, skipped
+
+
+def _choice(
+    programme: Programme,
+    name: str,
+    decision: Decision,
+    cards: Mapping[str, list[Scorecard]],
+    skipped: Mapping[str, str],
+) -> Choice:
+    rows = [
+        Row(
+            candidate=key,
+            label=programme.candidate(key).label,
+            role="champion" if key == decision.chosen else "challenger",
+            lift=_lift(decision.verdicts.get(key)),
+            metrics=_metrics(found),
+            note="; ".join(decision.verdicts[key].reasons) if key in decision.verdicts else "",
+        )
+        for key, found in cards.items()
+    ]
+    rows.sort(key=lambda row: (row.role != "champion", -(row.metrics[METRICS[0]].value or 0.0)))
+    rows += [
+        Row(
+            candidate=key,
+            label=programme.candidate(key).label,
+            role="skipped",
+            lift=Estimate(value=None),
+            metrics={},
+            note=reason,
+        )
+        for key, reason in skipped.items()
+    ]
+    return Choice(
+        name=name,
+        candidate=programme.candidate(decision.chosen),
+        replaced=decision.replaced,
+        basis=decision.basis,
+        reason="; ".join(decision.reasons),
+        evidence=decision.evidence,
+        judged=decision.n_customers,
+        metrics=_metrics(cards.get(decision.chosen, [])),
+        leaderboard=tuple(rows),
+    )
+
+
+def _metrics(cards: Sequence[Scorecard]) -> dict[str, Estimate]:
+    return {name: _estimate(*mean_over_folds(cards, name)) for name in METRICS}
+
+
+def _lift(verdict: Verdict | None) -> Estimate:
+    if verdict is None:
+        return Estimate(value=None)
+    return _estimate(verdict.lift, *verdict.interval)
+
+
+def _estimate(value: float, low: float, high: float) -> Estimate:
+    known = [None if math.isnan(number) else round(number, 6) for number in (value, low, high)]
+    return Estimate(value=known[0], low=known[1], high=known[2])
