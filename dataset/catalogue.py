@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int32]
@@ -71,7 +72,7 @@ class Catalogue:
         """sha256 over all ids, names and markets: two equal hashes mean equal codes."""
         digest = hashlib.sha256()
         for table in (self.customers, self.items):
-            digest.update(_ipc_bytes(table))
+            _digest_table(digest, table)
         digest.update("\n".join(self.markets).encode())
         return digest.hexdigest()
 
@@ -84,8 +85,14 @@ def _codes(index: pd.Index, ids: Sequence[str], kind: str) -> IntArray:
     return codes.astype(np.int32)
 
 
-def _ipc_bytes(table: pa.Table) -> memoryview:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return memoryview(sink.getvalue())
+def _digest_table(digest: "hashlib._Hash", table: pa.Table) -> None:
+    """Update with the values alone: how Arrow lays them out may change with its version."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(name.encode())
+        if pa.types.is_string(column.type):
+            lengths = pc.fill_null(pc.binary_length(column), -1)  # bytes; -1 is a missing text
+            digest.update(lengths.to_numpy().astype("<i4").tobytes())
+            digest.update("".join(column.drop_null().to_pylist()).encode())
+        else:
+            values = column.to_numpy()
+            digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())

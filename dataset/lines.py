@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from restock.dataset import columns as c
-from restock.dataset.contract import BadOrders, check_columns
+from restock.dataset.contract import check_columns
 from restock.dataset.sources import Opened
 from restock.dataset.texts import Texts
 from restock.dataset.times import as_times
@@ -57,23 +57,6 @@ class Lines:
             for name in (c.QUANTITY, c.UNIT_PRICE, c.UNIT_COST)
             if name in names
         }
-        _refuse_unreadable(
-            part.name,
-            names[c.TIMESTAMP],
-            ours[c.TIMESTAMP],
-            np.isnat(time),
-            "time stamps",
-            "say time_format=, such as '%d/%m/%Y %H:%M'",
-        )
-        for name, values in numbers.items():
-            _refuse_unreadable(
-                part.name,
-                names[name],
-                ours[name],
-                np.isnan(values),
-                "numbers",
-                "write them as 1234.5, or map another column",
-            )
         texts = {
             name: Texts.of(ours[name])
             for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM, c.ITEM_NAME, c.CATEGORY)
@@ -115,21 +98,3 @@ def _numbers(column: pd.Series) -> Floats:
     texts = Texts.of(column)
     parsed = pd.to_numeric(pd.Series(texts.values), errors="coerce").to_numpy(np.float64)
     return texts.lookup(parsed, np.nan).astype(np.float64)
-
-
-def _refuse_unreadable(
-    source: str, name: str, column: pd.Series, unreadable: NDArray[np.bool_], what: str, remedy: str
-) -> None:
-    """Some unreadable cells are bad lines; when most are, the column is not what it should be."""
-    if not unreadable.any():
-        return
-    filled = column.notna().to_numpy() & (column.astype(object) != "").to_numpy()
-    bad = unreadable & filled
-    if bad.sum() * 2 > filled.sum():
-        example = column[bad].iloc[0]
-        raise BadOrders(
-            source,
-            f"column {name!r} does not hold {what}: {int(bad.sum()):,} of its "
-            f"{int(filled.sum()):,} values are unreadable, such as {str(example)[:40]!r}",
-            remedy,
-        )

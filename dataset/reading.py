@@ -16,6 +16,7 @@ from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
 from restock.dataset.naming import our_columns
 from restock.dataset.netting import Netted, drop_cancellations, net_cancellations
+from restock.dataset.readable import check_readable
 from restock.dataset.report import CleaningReport, CleanOrders, count_reasons
 from restock.dataset.sources import Opened, Source, open_sources
 
@@ -63,6 +64,7 @@ def read_orders(
     opened = open_sources(source, delimiter=delimiter, encoding=encoding)
     dialect, names = _names(opened, columns)
     parts = [Lines.of(part, own, time_format) for part, own in zip(opened, names, strict=True)]
+    check_readable(opened, names, parts)
     if time_zones is None:
         _refuse_zones(opened, parts)
 

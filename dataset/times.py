@@ -1,15 +1,17 @@
 """Time stamps: read as they are, then brought to the local time of each line's market."""
 
+import datetime as dt
 import re
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from restock.dataset.contract import FIRST_DAY, LAST_DAY
 from restock.dataset.texts import Texts
 
+_FIRST, _LAST = np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY)
 Times = NDArray[np.datetime64]
 _OFFSET = re.compile(r"[T ]\d{1,2}(:?\d{2}){0,2}([.,]\d+)?\s*(Z|[+-]\d{2}(:?\d{2})?)$")
 
@@ -34,6 +36,8 @@ def as_times(column: pd.Series, time_format: str | None) -> tuple[Times, NDArray
     zoned = pd.to_datetime(values[aware], format=how, errors="coerce", utc=True)
     times[~aware] = _ms(plain)
     times[aware] = _ms(zoned.dt.tz_localize(None))
+    for at in np.flatnonzero(np.isnat(times)):
+        times[at] = _far(values[at], time_format)
     return (
         texts.lookup(times, np.datetime64("NaT")).astype("datetime64[ms]"),
         texts.lookup(aware, False).astype(bool),
@@ -43,18 +47,43 @@ def as_times(column: pd.Series, time_format: str | None) -> tuple[Times, NDArray
 def to_local(
     utc: Times, market: Texts, time_zones: Mapping[str, str]
 ) -> tuple[Times, NDArray[np.bool_]]:
-    """UTC times as naive local times of each line's market, and where no zone is known."""
+    """UTC times as naive local times of each line's market, and where no zone is known.
+
+    Times that are none of this age stay as they are. Raises ValueError for a name that is
+    no time zone.
+    """
     local, unknown = utc.copy(), np.ones(utc.size, dtype=bool)
+    sane = (utc >= _FIRST) & (utc < _LAST)  # no calendar knows the offsets of the year 9999
     for code, name in enumerate(market.values):
         if name in time_zones:
-            lines = np.flatnonzero(market.codes == code)
-            stamps = pd.DatetimeIndex(utc[lines]).tz_localize("UTC")
-            there = stamps.tz_convert(ZoneInfo(time_zones[name])).tz_localize(None)
-            local[lines] = there.to_numpy().astype("datetime64[ms]")
+            lines = market.codes == code
             unknown[lines] = False
+            stamps = pd.DatetimeIndex(utc[lines & sane]).tz_localize("UTC")
+            try:
+                there = stamps.tz_convert(time_zones[name])
+            except LookupError:
+                raise ValueError(
+                    f"time_zones gives {name} the zone {time_zones[name]!r}, which there is not: "
+                    "use a name such as 'Europe/Paris'"
+                ) from None
+            local[lines & sane] = there.tz_localize(None).to_numpy().astype("datetime64[ms]")
     return local, unknown
 
 
 def _ms(stamps: pd.Series) -> Times:
     times: Times = stamps.to_numpy().astype("datetime64[ms]")
     return times
+
+
+def _far(text: str, time_format: str | None) -> np.datetime64:
+    """A time that pandas cannot hold, such as the year 9999: a wrong one, but a time."""
+    try:
+        if time_format is None:
+            stamp = dt.datetime.fromisoformat(text)
+        else:
+            stamp = dt.datetime.strptime(text, time_format)
+        if stamp.tzinfo is not None:
+            stamp = stamp.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return np.datetime64("NaT", "ms")
+    return np.datetime64(stamp, "ms")

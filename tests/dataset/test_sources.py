@@ -67,9 +67,19 @@ def test_a_few_unreadable_cells_are_bad_lines(order_lines, tmp_path):
     assert clean.quarantine["reason"].tolist() == [
         "quantity is not a finite number",
         "no timestamp, or an unreadable one",
-        "no timestamp, or an unreadable one",
+        "timestamp not between 1970 and 2200",
     ]
     assert clean.quarantine["quantity"].tolist() == ["two", "3", "4"]
+
+
+def test_unreadable_cells_are_judged_over_all_files_and_in_each_large_one(order_lines, tmp_path):
+    order_lines(1, quantity=["?"]).to_csv(tmp_path / "a.csv", index=False)
+    order_lines(2).to_csv(tmp_path / "b.csv", index=False)
+    assert read_orders(tmp_path).report.lines_kept == 2
+    order_lines(2000).to_csv(tmp_path / "b.csv", index=False)
+    order_lines(1500, timestamp=["31.12.2023"] * 1500).to_csv(tmp_path / "c.csv", index=False)
+    with pytest.raises(BadOrders, match=r"c\.csv: column 'timestamp' does not hold time stamps"):
+        read_orders(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["orders.parquet", "orders.csv"])

@@ -59,6 +59,12 @@ def test_a_market_without_zone_is_set_aside(order_lines):
     ]
 
 
+def test_a_zone_that_there_is_not(order_lines):
+    frame = order_lines(timestamp=pd.date_range("2024-03-01", periods=3, tz="UTC"))
+    with pytest.raises(ValueError, match="gives FR the zone 'Europe/Nowhere', which there is not"):
+        read_orders(frame, time_zones={"FR": "Europe/Nowhere"})
+
+
 def test_local_and_zoned_text_may_be_mixed(order_lines):
     frame = order_lines(
         timestamp=["2024-07-01 10:00", "2024-07-01T10:00:00Z", "2024-07-01T10:00:00.5-02:00"]
@@ -92,3 +98,12 @@ def test_plain_dates_are_midnights(order_lines):
     frame = order_lines()
     frame["timestamp"] = frame["timestamp"].dt.date
     assert read_orders(frame).orders["timestamp"].dt.hour.tolist() == [0] * 3
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9999-12-31T23:59:59", "1066-10-14 09:00"])
+@pytest.mark.parametrize("how", [None, "zoned"])
+def test_times_that_pandas_cannot_hold_are_still_times(order_lines, text, how):
+    zone = "Z" if how and ":" in text else ""
+    frame = order_lines(timestamp=[f"{text}{zone}"] * 3)
+    clean = read_orders(frame, time_zones=ZONES)
+    assert clean.quarantine["reason"].unique() == ["timestamp not between 1970 and 2200"]
