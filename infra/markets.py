@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from restock.dataset.columns import MARKET_PATTERN
+from restock.evaluation.objective import Objective
 from restock.infra.settings import Settings
 
 PACKAGED = "markets.toml"
@@ -24,13 +25,6 @@ class MarketsError(ValueError):
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Objective(_Table):
-    """Stands in until ``restock.evaluation`` has its own."""
-
-    weights: dict[str, float]
-    guardrails: dict[str, float]
 
 
 class _Defaults(_Table):
@@ -55,7 +49,7 @@ class Market(_Defaults):
     currency: str
     """ISO 4217 code of the money that its orders' values are in."""
 
-    rate: float = Field(gt=0)
+    rate: float = Field(gt=0, allow_inf_nan=False)
     """What one unit of the currency is worth in the reporting currency."""
 
     time_zone: str

@@ -40,14 +40,15 @@ def check_table(table: pa.Table, market: str, k: int) -> pa.Table:
     1, 2, … of at most k.
     """
     try:
-        table = table.select(SCHEMA.names).cast(SCHEMA).combine_chunks()
+        table = table.select(SCHEMA.names)
+        for field in SCHEMA:
+            if not field.nullable and table[field.name].null_count:
+                raise ValueError(f"missing values in {field.name}")
+        table = table.cast(SCHEMA).combine_chunks()
     except (KeyError, ValueError, pa.ArrowInvalid) as error:
         raise ValueError(f"{market}: the table is no publication: {error}") from error
     if table.num_rows == 0:
         raise ValueError(f"{market}: there are no recommendations to publish")
-    for field in SCHEMA:
-        if not field.nullable and table[field.name].null_count:
-            raise ValueError(f"{market}: missing values in {field.name}")
     if pc.unique(table[MARKET]).to_pylist() != [market]:
         raise ValueError(f"{market}: the table holds rows of another market")
     if not pc.all(pc.is_finite(table[SCORE])).as_py():

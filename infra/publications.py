@@ -14,7 +14,13 @@ import pyarrow.compute as pc
 
 from restock.dataset.columns import MARKET_PATTERN
 from restock.infra.folders import File, file_of, open_file
-from restock.infra.publication_table import CUSTOMER, check_table, read_rows, write_table
+from restock.infra.publication_table import (
+    CUSTOMER,
+    UNKNOWN_CUSTOMER,
+    check_table,
+    read_rows,
+    write_table,
+)
 from restock.infra.records import TOKEN_PATTERN, TRAIL_STEPS, About, Manifest, Pointer, Step
 from restock.infra.settings import Settings, load_settings
 from restock.infra.store import Conflict, NotFound, Store, StoreError, swap
@@ -23,6 +29,7 @@ FOLDER = "publications"
 MANIFEST = "manifest.json"
 POINTER = "current.json"
 STALE_AFTER = dt.timedelta(hours=12)
+_IDENTITY = ("sha256", "model", "plan", "as_of", "k")  # not: snapshot, evidence
 
 
 class Superseded(StoreError):
@@ -32,9 +39,10 @@ class Superseded(StoreError):
 def stage(store: Store, market: str, token: str, table: pa.Table, about: About) -> Manifest:
     """Write a publication where nobody looks yet, and verify it by reading it back.
 
-    token: the name of the run; the same run has the same token. Staging the same rows again
-    changes nothing; other rows under the same token are refused (Conflict). ValueError for
-    a table that is no publication (see ``check_table``).
+    token: the name of the run; the same run has the same token. Staging the same again (rows,
+    model, plan, day) changes nothing: the first manifest stays. Anything else under the same
+    token is refused (Conflict). ValueError for a table that is no publication (see
+    ``check_table``).
     """
     _check_names(market, token)
     with tempfile.TemporaryDirectory(prefix="restock-") as scratch:
@@ -48,20 +56,24 @@ def stage(store: Store, market: str, token: str, table: pa.Table, about: About) 
             token=token,
             file=f"recommendations-{file.sha256[:16]}.parquet",
             rows=table.num_rows,
-            customers=pc.count_distinct(table[CUSTOMER]).as_py(),
+            customers=len(set(pc.unique(table[CUSTOMER]).to_pylist()) - {UNKNOWN_CUSTOMER}),
             size=file.size,
             sha256=file.sha256,
             columns=tuple(table.column_names),
         )
-        _refuse_other(read_manifest(store, market, token), manifest)
+        there = read_manifest(store, market, token)
+        if there is not None:
+            return _verified(store, _same(there, manifest))
         # The file's name holds its hash: two writers under one token cannot mix their rows.
         store.put_file(_key(market, token, manifest.file), path)
     try:
         swap(store, _key(market, token, MANIFEST), manifest.bytes(), None)
-    except Conflict:
-        _refuse_other(read_manifest(store, market, token), manifest)
-    verify(store, manifest)
-    return manifest
+    except Conflict:  # another process of the same run was first
+        there = read_manifest(store, market, token)
+        if there is None:
+            raise
+        manifest = _same(there, manifest)
+    return _verified(store, manifest)
 
 
 def verify(store: Store, manifest: Manifest) -> None:
@@ -210,12 +222,19 @@ def _who_won(market: str, now: Pointer | None) -> str:
     )
 
 
-def _refuse_other(there: Manifest | None, manifest: Manifest) -> None:
-    if there is not None and there != manifest:
+def _same(there: Manifest, manifest: Manifest) -> Manifest:
+    """The manifest that is there, if it is of the same publication."""
+    if any(getattr(there, name) != getattr(manifest, name) for name in _IDENTITY):
         raise Conflict(
             f"{manifest.market}: {manifest.token} is staged already with other content "
             f"({there.rows} rows, {there.sha256[:12]}): a new run needs a new token"
         )
+    return there
+
+
+def _verified(store: Store, manifest: Manifest) -> Manifest:
+    verify(store, manifest)
+    return manifest
 
 
 def _read_pointer(store: Store, market: str) -> tuple[Pointer | None, str | None]:
