@@ -7,9 +7,7 @@ from restock.kernels.policy import kernel
 
 
 @kernel
-def add_scaled(
-    total: NDArray[np.float64], scores: NDArray[np.float32], weight: float
-) -> None:
+def add_scaled(total: NDArray[np.float64], scores: NDArray[np.float32], weight: float) -> None:
     """Add ``weight * scores / max(scores)`` of each row to ``total``, both (rows × items).
 
     ``-inf`` means no evidence and adds nothing, and so does a row without a score above 0.

@@ -131,13 +131,18 @@ class Recommender(ABC, Generic[C]):
         For hybrids; ``recommend`` is what applications want. Customers without history
         have a row of -inf.
         """
-        scores = self._score(customers)
         indptr = self.past.bought_indptr
+        scores = self._score(customers)
         scores[indptr[customers + 1] == indptr[customers]] = -np.inf
         return scores
 
     def _top(
-        self, customers: IntArray, scores: NDArray[np.float32], k: int, history: int, allowed: BoolArray
+        self,
+        customers: IntArray,
+        scores: NDArray[np.float32],
+        k: int,
+        history: int,
+        allowed: BoolArray,
     ) -> Lists:
         past = self.past
         lists: Lists = top_k(
@@ -209,8 +214,8 @@ class Recommender(ABC, Generic[C]):
         about = json.loads((folder / "model.json").read_text())
         if about["schema_version"] != SCHEMA_VERSION or about["name"] != cls.name:
             raise ValueError(
-                f"{folder} holds {about['name']} of schema {about['schema_version']}, not "
-                f"{cls.name} of schema {SCHEMA_VERSION}; restock.models.load(folder) finds the class"
+                f"{folder} holds {about['name']} of schema {about['schema_version']}, not {cls.name} "
+                f"of schema {SCHEMA_VERSION}; restock.models.load(folder) finds the class"
             )
         model = cls(cls.config_class.model_validate(about["config"]))
         with np.load(folder / "model.npz", allow_pickle=False) as arrays:

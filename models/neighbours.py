@@ -41,18 +41,30 @@ class Neighbourhood:
         """Compare all items by the customers they share (kind: see ``kernels.neighbours``).
 
         weights: float64, one per pair. neighbours: keep so many of each item, itself included;
-        None keeps all. Memory: 12 bytes per similarity kept, so at most 12 × items² bytes.
+        None keeps all. Memory: 12 bytes per similarity kept, so at most 12 × items² bytes, and
+        twice that for a moment at the end of the fit.
         """
         by_item, customers, places = transpose(pairs.indptr, pairs.item, n_items)
-        own = np.bincount(pairs.item, weights=weights * weights, minlength=n_items)
+        own = np.bincount(pairs.item, weights * weights, minlength=n_items).astype(np.float64)
         sold = np.flatnonzero(np.diff(by_item)).astype(np.int32)
         width = sold.size if neighbours is None else min(neighbours, sold.size)
-        by_customer = (pairs.indptr, pairs.item, weights)
-        given = (sold, by_item, customers, weights[places], *by_customer, own)
+        by_place = weights[places]
 
         def block(first: int, last: int) -> tuple[NDArray[Any], ...]:
             count, codes, values = similar_items(
-                first, last, *given, kind, float(threshold), width
+                first,
+                last,
+                sold,
+                by_item,
+                customers,
+                by_place,
+                pairs.indptr,
+                pairs.item,
+                weights,
+                own,
+                kind,
+                float(threshold),
+                width,
             )
             kept = np.arange(width) < count[:, None]
             return count, codes[kept], values[kept]

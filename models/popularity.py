@@ -37,11 +37,9 @@ def lines_by_market(
 ) -> NDArray[np.float64]:
     """Order lines per market and item, each halved in ``half_life_days`` (markets × items)."""
     n_items, n_markets = interactions.n_items, len(interactions.catalogue.markets)
-    counts = np.bincount(
-        interactions.market.astype(np.int64) * n_items + interactions.item,
-        weights=interactions.decay(half_life_days),
-        minlength=n_markets * n_items,
-    )
+    cell = interactions.market.astype(np.int64) * n_items + interactions.item
+    weights = interactions.decay(half_life_days)
+    counts = np.bincount(cell, weights, minlength=n_markets * n_items).astype(np.float64)
     return counts.reshape(n_markets, n_items)
 
 

@@ -1,0 +1,83 @@
+"""Names: what can be created, what is near, what is missing here."""
+
+import json
+from pathlib import Path
+
+import pytest
+from contracts.orders import many
+
+from restock.models import available, create, load, registry
+from restock.models.sar import Sar
+
+pytestmark = pytest.mark.unit
+
+
+def test_every_name_is_that_of_its_class() -> None:
+    for name in registry.MODELS:
+        assert registry.model_class(name).name == name
+    assert set(available()) == {"popular", "reorder", "item_knn", "sar", "blend"}
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="no model 're-order'; did you mean 'reorder'"):
+        create("re-order")
+    with pytest.raises(ValueError, match="known: blend, item_knn, popular, reorder, sar"):
+        create("zzzzzz")
+
+
+def test_parameters_reach_the_config() -> None:
+    config = create("sar", half_life_days=90, similarity="lift").config
+    assert (config.half_life_days, config.similarity, config.threshold) == (90, "lift", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("sar", {"half_life_days": 0.5}),
+        ("sar", {"half_life_days": float("nan")}),
+        ("sar", {"half_life_days": float("inf")}),
+        ("sar", {"similarity": "euclid"}),
+        ("sar", {"threshold": 1.5}),
+        ("item_knn", {"neighbours": 0}),
+        ("item_knn", {"b": 1.1}),
+        ("reorder", {"popularity": -1}),
+        ("popular", {"half_life_days": None}),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused(name: str, config: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(config))):
+        create(name, **config)
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        create("sar").config.threshold = 3
+
+
+def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sar, "extras", {"no_such_module": "spark", "json": "torch"})
+    assert available()["sar"] == "needs pip install 'restock[spark]'"
+    assert available()["reorder"] == "ready"
+    with pytest.raises(ImportError, match=r"sar needs more: pip install 'restock\[spark\]'"):
+        create("sar").fit(many())
+
+
+def test_loading_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    create("reorder").fit(many()).save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+
+    def write(**other: object) -> None:
+        (tmp_path / "model.json").write_text(json.dumps(about | other))
+
+    write(name="unknown")
+    with pytest.raises(ValueError, match="no model 'unknown'"):
+        load(tmp_path)
+    write(schema_version=99)
+    with pytest.raises(ValueError, match="schema 99"):
+        load(tmp_path)
+    write(name="sar", config={})
+    with pytest.raises(KeyError):
+        load(tmp_path)
+    write()
+    with pytest.raises(ValueError, match=r"holds reorder of schema 1.*restock\.models\.load"):
+        Sar.load(tmp_path)

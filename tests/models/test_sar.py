@@ -1,0 +1,70 @@
+"""The contract of `sar`, and its agreement with the published formula."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from contracts.dense import assert_top, purchases, sar_similarity
+from contracts.orders import Orders, many, orders
+from contracts.recommender import RecommenderContract, everyone, some
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restock.dataset import Interactions
+from restock.models import create
+
+KINDS = ["cooccurrence", "jaccard", "lift", "cosine"]
+
+
+class TestSar(RecommenderContract):
+    name = "sar"
+
+
+class TestFewNeighbours(RecommenderContract):
+    name = "sar"
+    config: ClassVar[dict[str, Any]] = {
+        "neighbours": 2,
+        "similarity": "cosine",
+        "threshold": 2,
+        "normalise": True,
+    }
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("kind", KINDS)
+@given(orders, st.sampled_from((1, 2)), st.sampled_from((None, 1.0, 30.0)))
+@some
+def test_lists_are_those_of_the_formula(
+    kind: str, found: Orders, threshold: int, half_life: float | None
+) -> None:
+    train = found.train()
+    sar = create("sar", similarity=kind, threshold=threshold, half_life_days=half_life)
+    similarity = sar_similarity(purchases(train, None) > 0, kind, threshold)
+    scores = purchases(train, half_life) @ similarity
+    assert_top(sar.fit(train).recommend(everyone(train), 10), scores)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_are_those_of_the_formula_on_a_real_market(kind: str, france: Interactions) -> None:
+    lists = create("sar", similarity=kind, threshold=2).fit(france).recommend(france.customers, 10)
+    scores = purchases(france, 180) @ sar_similarity(purchases(france, None) > 0, kind, 2)
+    assert_top(lists, scores, exact=0.99)
+
+
+@pytest.mark.unit
+def test_normalised_scores_end_at_one_and_keep_the_lists() -> None:
+    train = many()
+    plain = create("sar").fit(train).recommend(train.customers, 10)
+    scaled = create("sar", normalise=True).fit(train).recommend(train.customers, 10)
+    np.testing.assert_array_equal(plain.items, scaled.items)
+    np.testing.assert_array_equal(scaled.scores[:, 0], 1)
+    np.testing.assert_allclose(scaled.scores, plain.scores / plain.scores[:, :1], rtol=1e-6)
+
+
+@pytest.mark.unit
+def test_fewer_neighbours_take_less_room() -> None:
+    train = many()
+    state = create("sar", neighbours=3).fit(train)._state()
+    assert (np.diff(state["start"]) <= 3).all()
+    assert state["similarity"].size < create("sar").fit(train)._state()["similarity"].size
