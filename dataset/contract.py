@@ -42,7 +42,8 @@ ORDER_LINES = pa.DataFrameSchema(
         c.CUSTOMER: _texts(_ID),
         c.ORDER: _texts(_ID),
         c.ITEM: _texts(_ID),
-        c.TIMESTAMP: pa.Column("datetime64[ms]"),
+        # pandera's own dtype check does not tell units of time apart
+        c.TIMESTAMP: pa.Column(checks=pa.Check(lambda column: column.dtype == "datetime64[ms]")),
         c.QUANTITY: pa.Column(float, pa.Check.in_range(MIN_QUANTITY, MAX_QUANTITY)),
         c.UNIT_PRICE: pa.Column(float, pa.Check.in_range(MIN_PRICE, MAX_PRICE)),
         c.ITEM_NAME: pa.Column(object, nullable=True, required=False),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 CUTOFF = dt.date(2024, 3, 6)
 START = pd.Timestamp("2024-03-01")
-thorough = settings(max_examples=60, deadline=None)
+thorough = settings(max_examples=50, deadline=None)
 
 good_line = st.fixed_dictionaries(
     {

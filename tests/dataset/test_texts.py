@@ -1,0 +1,85 @@
+"""Text as codes and values: each distinct value is looked at once."""
+
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from restock.dataset.countries import COUNTRIES, to_markets
+from restock.dataset.texts import CONTROL, MISSING, TOO_LONG, Texts, clean_ids, clean_names
+
+pytestmark = pytest.mark.unit
+
+texts = st.lists(st.none() | st.text(max_size=8), min_size=1, max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(texts, st.booleans())
+def test_cleaning_ids_settles_at_once(values, upper):
+    once, faults = clean_ids(Texts.of(pd.Series(values, dtype=object)), upper=upper)
+    twice, again = clean_ids(once, upper=upper)
+    good = faults == 0
+    assert (once.objects()[good] == twice.objects()[good]).all()
+    assert (again[good] == 0).all()
+    for value in once.objects()[good]:
+        assert value == value.strip() == unicodedata.normalize("NFC", value) != ""
+        assert not any(unicodedata.category(ch) in ("Cc", "Cf", "Cs") for ch in value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts)
+def test_two_ids_are_one_exactly_when_they_look_alike(values):
+    cleaned, _ = clean_ids(Texts.of(pd.Series(values, dtype=object)))
+    known = [value for value in values if value is not None]
+    alike = {unicodedata.normalize("NFC", value).strip() for value in known}
+    assert set(cleaned.values) == alike
+
+
+def test_faults():
+    values = [None, "", "A", "a\tb", "x" * 200, "x" * 201, "A ", "\u200b", np.nan]
+    _, faults = clean_ids(Texts.of(pd.Series(values, dtype=object)))
+    assert faults.tolist() == [
+        MISSING, MISSING, 0, CONTROL, 0, TOO_LONG, 0, CONTROL, MISSING
+    ]  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=300))
+def test_names_fit_on_one_line(value):
+    (name,) = clean_names(Texts.of(pd.Series([value], dtype=object))).objects()
+    if name is not None:
+        assert 0 < len(name) <= 200
+        assert name.isprintable() or any(unicodedata.category(ch) in "Zs Co Cn" for ch in name)
+        assert "\n" not in name
+        name.encode()
+
+
+@pytest.mark.parametrize("kind", ["object", "string", "category", "string[pyarrow]"])
+def test_every_kind_of_text_column(kind):
+    column = pd.Series(["b", None, "a", "b"], dtype=kind)
+    assert Texts.of(column).objects().tolist() == ["b", None, "a", "b"]
+
+
+def test_columns_are_joined_and_merged():
+    joined = Texts.concat([Texts.of(pd.Series(["b", None])), Texts.of(pd.Series(["a", "b"]))])
+    assert joined.objects().tolist() == ["b", None, "a", "b"]
+    merged = joined.replaced([value.upper() for value in joined.values])
+    assert merged.values.tolist() == ["A", "B"]
+    assert merged.codes.tolist() == [1, -1, 0, 1]
+
+
+def test_the_table_of_countries_holds_codes():
+    names = list(COUNTRIES)
+    codes, unknown = to_markets(Texts.of(pd.Series(names)), {})
+    assert not unknown.any()
+    assert codes.objects().tolist() == [COUNTRIES[name] for name in names]
+    assert all(len(code) == 2 for code in COUNTRIES.values())
+
+
+def test_names_may_come_before_codes():
+    given_ = Texts.of(pd.Series(["PERU", "OTHER"]))
+    assert to_markets(given_, {})[0].objects().tolist() == ["PERU", "OTHER"]
+    assert to_markets(given_, {}, names_first=True)[0].objects().tolist() == ["PE", "OTHER"]
