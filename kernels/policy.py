@@ -26,7 +26,8 @@ def over_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int =
     result. Plain threads do, since kernels release the GIL; numba's own thread pool is left
     alone, because two threads that enter it at once can abort the process.
     """
-    firsts = range(0, n, max(size, 1))
+    size = max(size, 1)
+    firsts = range(0, n, size)
     if threads <= 1 or len(firsts) <= 1:
         return [work(first, min(first + size, n)) for first in firsts]
     with ThreadPoolExecutor(threads) as pool:

@@ -214,8 +214,8 @@ class Recommender(ABC, Generic[C]):
         about = json.loads((folder / "model.json").read_text())
         if about["schema_version"] != SCHEMA_VERSION or about["name"] != cls.name:
             raise ValueError(
-                f"{folder} holds {about['name']} of schema {about['schema_version']}, not {cls.name} "
-                f"of schema {SCHEMA_VERSION}; restock.models.load(folder) finds the class"
+                f"{folder} holds {about['name']} of schema {about['schema_version']}, not "
+                f"{cls.name} of schema {SCHEMA_VERSION}; restock.models.load finds the class"
             )
         model = cls(cls.config_class.model_validate(about["config"]))
         with np.load(folder / "model.npz", allow_pickle=False) as arrays:

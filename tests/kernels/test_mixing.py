@@ -1,0 +1,28 @@
+"""Adding scores on one scale."""
+
+import numpy as np
+import pytest
+
+from restock.kernels.mixing import add_scaled
+
+pytestmark = pytest.mark.unit
+
+NONE = -np.inf
+
+
+@pytest.mark.parametrize(
+    ("total", "scores", "expected"),
+    [
+        ([NONE, NONE], [4.0, 2.0], [3.0, 1.5]),  # the best of a row becomes 1
+        ([1.0, NONE], [4.0, NONE], [4.0, NONE]),  # no evidence adds nothing
+        ([1.0, NONE], [NONE, NONE], [1.0, NONE]),
+        ([NONE, 1.0], [0.0, -2.0], [NONE, 1.0]),  # nor does a row without a score above 0
+        ([1.0, 1.0], [2.0, -1.0], [4.0, -0.5]),  # but a score below 0 tells against an item
+    ],
+)
+def test_a_row_is_scaled_by_its_best(
+    total: list[float], scores: list[float], expected: list[float]
+) -> None:
+    table = np.array([total])
+    add_scaled(table, np.array([scores], dtype=np.float32), 3.0)
+    assert table[0].tolist() == expected
