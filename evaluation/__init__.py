@@ -5,18 +5,29 @@ Not here: models, and anything that runs, stores or publishes.
 """
 
 from restock.evaluation.comparison import compare
+from restock.evaluation.decision import Decision, GatePolicy
+from restock.evaluation.evidence import bar_token
 from restock.evaluation.folds import Fold, rolling_folds
+from restock.evaluation.gate import gate
 from restock.evaluation.judging import evaluate
 from restock.evaluation.objective import Objective
+from restock.evaluation.refresh import RefreshCheck, RefreshPolicy, refresh_check
 from restock.evaluation.scorecard import Scorecard
 from restock.evaluation.verdict import Verdict
 
 __all__ = [
+    "Decision",
     "Fold",
+    "GatePolicy",
     "Objective",
+    "RefreshCheck",
+    "RefreshPolicy",
     "Scorecard",
     "Verdict",
+    "bar_token",
     "compare",
     "evaluate",
+    "gate",
+    "refresh_check",
     "rolling_folds",
 ]

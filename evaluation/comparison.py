@@ -10,7 +10,7 @@ from restock.evaluation.folds import FloatArray
 from restock.evaluation.objective import PSEUDO_CUSTOMERS, Objective, shrunk_ratio
 from restock.evaluation.scorecard import Scorecard
 from restock.evaluation.significance import advantage_p_value, quantiles, resampled_sums
-from restock.evaluation.totals import Ground
+from restock.evaluation.totals import Ground, denominators, numerators
 from restock.evaluation.verdict import NAN, MetricRow, Verdict, in_words, undecided
 
 
@@ -67,7 +67,10 @@ def compare_all(
     if ground.n_customers == 0:
         return {key: undecided("there is no test customer", 0) for key in arranged}
     bench = _Bench.of(ground, objective, confidence, pooled)
-    above = {key: ground.above(cards, bench.names) for key, cards in arranged.items()}
+    parts = {
+        key: [numerators(card, bench.names) for card in cards] for key, cards in arranged.items()
+    }
+    above = {key: ground.by_customer(part) for key, part in parts.items()}
     stacked = np.hstack([bench.below, bench.above, *above.values()])
     drawn = resampled_sums(stacked, resamples, seed)
     width = len(bench.names)
@@ -75,6 +78,7 @@ def compare_all(
         key: bench.verdict(
             arranged[key],
             above[key],
+            ground.by_cutoff(parts[key]),
             below_drawn=drawn[:, :width],
             champion_drawn=drawn[:, width : 2 * width],
             drawn=drawn[:, (at + 2) * width : (at + 3) * width],
@@ -93,6 +97,8 @@ class _Bench:
     names: tuple[str, ...]
     above: FloatArray
     below: FloatArray
+    windows_above: FloatArray
+    windows_below: FloatArray
     pooled: Mapping[str, float] | None
 
     @classmethod
@@ -113,19 +119,31 @@ class _Bench:
                 )
         usual = [m.metric_name(metric, k) for metric in (*m.AVERAGED, m.REVENUE_SHARE)]
         names = tuple(name for name in dict.fromkeys([*usual, *wanted]) if not _describes(name))
-        above = ground.above(ground.scorecards, names)
-        return cls(ground, objective, confidence, names, above, ground.below(names), pooled)
+        above = [numerators(card, names) for card in ground.scorecards]
+        below = [denominators(card, names) for card in ground.scorecards]
+        return cls(
+            ground,
+            objective,
+            confidence,
+            names,
+            ground.by_customer(above),
+            ground.by_customer(below),
+            ground.by_cutoff(above),
+            ground.by_cutoff(below),
+            pooled,
+        )
 
     def verdict(
         self,
         challenger: Sequence[Scorecard],
         above: FloatArray,
+        windows_above: FloatArray,
         *,
         below_drawn: FloatArray,
         champion_drawn: FloatArray,
         drawn: FloatArray,
     ) -> Verdict:
-        """One challenger: ``above`` are its totals, ``drawn`` its resampled sums."""
+        """One challenger: its totals per customer and per window, and its resampled sums."""
         total = self.below.sum(axis=0)
         with np.errstate(invalid="ignore"):
             mine, theirs = above.sum(axis=0) / total, self.above.sum(axis=0) / total
@@ -155,7 +173,7 @@ class _Bench:
         broken = self._broken(rows)
         lift = float(np.expm1(log_lift))
         sure = p_value <= (1 - self.confidence) / 2
-        windows, won = self._windows(challenger, prior)
+        windows, won = self._windows(windows_above, weight, extra)
         return Verdict(
             lift=lift,
             interval=interval,
@@ -214,14 +232,14 @@ class _Bench:
                 )
         return broken
 
-    def _windows(self, challenger: Sequence[Scorecard], prior: FloatArray) -> tuple[int, int]:
-        names = list(self.objective.shares)
-        at = [self.names.index(name) for name in names]
-        mine = self.ground.per_cutoff(challenger, names)
-        theirs = self.ground.per_cutoff(self.ground.scorecards, names)
-        extra = prior[at] * PSEUDO_CUSTOMERS / self.ground.n_customers + 1e-12
-        lifts = np.log((mine + extra) / (theirs + extra)) @ list(self.objective.shares.values())
-        return int((~np.isnan(lifts)).sum()), int((lifts > 0).sum())
+    def _windows(self, above: FloatArray, weight: FloatArray, extra: FloatArray) -> tuple[int, int]:
+        """Windows in which all weighted metrics are known, and those the challenger wins."""
+        used = weight > 0
+        below = self.windows_below[:, used]
+        known = (below > 0).all(axis=1)
+        mine = above[known][:, used] / below[known] + extra[used]
+        theirs = self.windows_above[known][:, used] / below[known] + extra[used]
+        return int(known.sum()), int((np.log(mine / theirs) @ weight[used] > 0).sum())
 
 
 def _drawn_ratios(

@@ -7,6 +7,7 @@ the list is the same in all segments. No metric is sampled: every candidate item
 """
 
 import difflib
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -94,6 +95,7 @@ def parse_name(name: str) -> tuple[str, int, Segment]:
     raise ValueError(f"no metric {name!r}; is it {near[0]}_at_10?")
 
 
+@lru_cache(maxsize=64)
 def columns(k: int) -> tuple[str, ...]:
     """The names of the columns that ``score_lists`` returns."""
     names: list[str] = []

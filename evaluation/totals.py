@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,49 +76,51 @@ class Ground:
             )
         return [by_hash[(card.fold_hash, card.k)] for card in self.scorecards]
 
-    def above(self, scorecards: Sequence[Scorecard], names: Sequence[str]) -> FloatArray:
-        """Each customer's sum of the numerators of the metrics (customers × names)."""
-        return self._add_up([_numerators(card, names) for card in scorecards], len(names))
-
-    def below(self, names: Sequence[str]) -> FloatArray:
-        """Each customer's sum of the denominators: windows that count, or spend."""
-        return self._add_up([_denominators(card, names) for card in self.scorecards], len(names))
-
-    def per_cutoff(self, scorecards: Sequence[Scorecard], names: Sequence[str]) -> FloatArray:
-        """The metrics of each cut-off on its own (cut-offs × names), NaN where undefined."""
-        above = np.zeros((len(self.cutoffs), len(names)))
-        below = np.zeros_like(above)
-        for card in scorecards:
-            at = self.cutoffs.index(card.cutoff)
-            above[at] += _numerators(card, names).sum(axis=0)
-            below[at] += _denominators(card, names).sum(axis=0)
-        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
-
-    def _add_up(self, parts: list[FloatArray], width: int) -> FloatArray:
+    def by_customer(self, parts: Sequence[FloatArray]) -> FloatArray:
+        """Add up rows per customer: one part per scorecard → (customers × columns)."""
         cluster, n = self._keys
-        total = np.zeros((n, width))
-        if n:
-            order = np.argsort(cluster, kind="stable")
-            starts = np.searchsorted(cluster[order], np.arange(n))
-            total = np.add.reduceat(np.concatenate(parts)[order], starts, axis=0)
+        rows = np.concatenate(parts)
+        if n == 0:
+            return rows
+        order = np.argsort(cluster, kind="stable")
+        starts = np.searchsorted(cluster[order], np.arange(n))
+        total: FloatArray = np.add.reduceat(rows[order], starts, axis=0)
+        return total
+
+    def by_cutoff(self, parts: Sequence[FloatArray]) -> FloatArray:
+        """Add up rows per cut-off: one part per scorecard → (cut-offs × columns)."""
+        total = np.zeros((len(self.cutoffs), parts[0].shape[1]))
+        for card, part in zip(self.scorecards, parts, strict=True):
+            total[self.cutoffs.index(card.cutoff)] += part.sum(axis=0)
         return total
 
 
-def _numerators(card: Scorecard, names: Sequence[str]) -> FloatArray:
-    columns = []
-    for name in names:
-        metric, k, segment = m.parse_name(name)
-        share = metric == m.REVENUE_SHARE
-        columns.append(card.column(m.metric_name("captured", k, segment) if share else name))
-    return np.nan_to_num(np.column_stack(columns))
+def numerators(card: Scorecard, names: tuple[str, ...]) -> FloatArray:
+    """What each customer adds above the line of the metrics (rows × names)."""
+    values = card.values if not card.cold.any() else card.values[~card.cold]
+    return np.nan_to_num(values[:, _places(names, card.k)[0]])
 
 
-def _denominators(card: Scorecard, names: Sequence[str]) -> FloatArray:
-    columns = []
+def denominators(card: Scorecard, names: tuple[str, ...]) -> FloatArray:
+    """What each customer adds below the line: spend, or 1 where the metric is known."""
+    values = card.values if not card.cold.any() else card.values[~card.cold]
+    _, below, is_money = _places(names, card.k)
+    chosen = values[:, below]
+    return np.where(is_money, np.nan_to_num(chosen), ~np.isnan(chosen))
+
+
+@lru_cache(maxsize=256)
+def _places(
+    names: tuple[str, ...], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Where the columns above and below the line are, and which of those below are money."""
+    known = m.columns(k)
+    above, below, is_money = [], [], []
     for name in names:
         metric, _, segment = m.parse_name(name)
-        if metric == m.REVENUE_SHARE:
-            columns.append(card.column("spend" if segment == "all" else f"spend_{segment}"))
-        else:
-            columns.append((~np.isnan(card.column(name))).astype(np.float64))
-    return np.nan_to_num(np.column_stack(columns))
+        share = metric == m.REVENUE_SHARE
+        suffix = "" if segment == "all" else f"_{segment}"
+        above.append(known.index(f"captured_at_{k}{suffix}" if share else name))
+        below.append(known.index(f"spend{suffix}" if share else name))
+        is_money.append(share)
+    return np.array(above), np.array(below), np.array(is_money)

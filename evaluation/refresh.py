@@ -1,0 +1,119 @@
+"""May the plan in service, refitted tonight, be published? Not worse than popularity, and sane."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from restock.evaluation.comparison import compare
+from restock.evaluation.objective import Objective
+from restock.evaluation.scorecard import Scorecard
+
+Side = Sequence[Scorecard]
+
+
+class RefreshPolicy(BaseModel):
+    """What a refitted plan must keep to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    margin: float = Field(default=0.05, ge=0, lt=1)
+    """Its utility against the fallback must surely be above 1 - margin."""
+
+    min_customers: int = Field(default=200, ge=1)
+    """With fewer test customers the pooled comparison speaks for the market."""
+
+    min_coverage: float = Field(default=0.99, ge=0, le=1)
+    """Share of the customers that must have a list."""
+
+    max_churn: float = Field(default=0.8, ge=0, le=1)
+    """Mean share of a customer's list that may change from one publication to the next."""
+
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Of the interval whose lower end is held against the margin."""
+
+
+class RefreshCheck(NamedTuple):
+    """Whether the refit may be published; what speaks against it, or was noted."""
+
+    ok: bool
+    reasons: tuple[str, ...]
+
+
+def refresh_check(
+    champion: Side,
+    fallback: Side,
+    objective: Objective,
+    *,
+    published: pa.Table,
+    customers: int,
+    previous: pa.Table | None = None,
+    pooled: tuple[Side, Side] | None = None,
+    policy: RefreshPolicy | None = None,
+    seed: int = 0,
+) -> RefreshCheck:
+    """Check a refit before it is published.
+
+    champion, fallback: scorecards of the plan in service and of popularity on the same
+    folds. published: the new lists (``Recommendations.arrow``); customers: how many should
+    have one. previous: the lists that are current, if any. pooled: champion and fallback over
+    all markets, which decide where the market has too few test customers.
+
+    It fails when the lower end of the interval of the utility against the fallback is not
+    above 1 - margin (non-inferiority), when customers lack a list, when scores are not
+    finite or all equal, or when the lists changed too much. With no test customer to ask,
+    here or in the pool, only the lists are checked, and the reasons say so.
+    """
+    policy = policy or RefreshPolicy()
+    against: list[str] = []
+    notes: list[str] = []
+    verdict = compare(champion, fallback, objective, seed=seed, confidence=policy.confidence)
+    if verdict.n_customers < policy.min_customers and pooled is not None:
+        notes.append(f"{verdict.n_customers} test customers: all markets together speak for it")
+        verdict = compare(*pooled, objective, seed=seed, confidence=policy.confidence)
+    if verdict.n_customers == 0:
+        notes.append("no test customer: only the lists were checked")
+    elif not 1 + verdict.interval[0] > 1 - policy.margin:
+        against.append(
+            f"not shown to be as good as popularity: {verdict.reasons[0]}; "
+            f"the lower end must be above {-policy.margin:+.1%}"
+        )
+    against += _lists(published, customers, policy)
+    if previous is not None:
+        churn = list_churn(published, previous)
+        if churn > policy.max_churn:
+            against.append(f"{churn:.0%} of the listed items changed, {policy.max_churn:.0%} may")
+    return RefreshCheck(not against, (*against, *notes))
+
+
+def _lists(published: pa.Table, customers: int, policy: RefreshPolicy) -> list[str]:
+    against = []
+    have = len(published["customer_id"].unique())
+    if have < policy.min_coverage * customers:
+        against.append(f"{have} of {customers} customers have a list")
+    scores = published["score"].to_numpy()
+    if not np.isfinite(scores).all():
+        against.append(f"{int((~np.isfinite(scores)).sum())} scores are not finite")
+    elif scores.size > 1 and scores.min() == scores.max():
+        against.append("all scores are equal: the lists are in no order")
+    return against
+
+
+def list_churn(published: pa.Table, previous: pa.Table) -> float:
+    """Mean over customers who had a list of the share of it that is gone; 0 without any.
+
+    The order within a list does not count, nor do customers who have joined or left.
+    """
+    keys = ["customer_id", "item_id"]
+    kept = previous.select(keys).join(published.select(keys), keys=keys, join_type="left semi")
+    still = published.select(["customer_id"]).group_by("customer_id").aggregate([])
+    before = previous.select(["customer_id"]).join(still, "customer_id", join_type="left semi")
+    sizes = before.group_by("customer_id").aggregate([([], "count_all")])
+    counts = kept.group_by("customer_id").aggregate([([], "count_all")])
+    joined = sizes.join(counts, "customer_id", right_suffix="_kept", join_type="left outer")
+    if joined.num_rows == 0:
+        return 0.0
+    kept_counts = joined["count_all_kept"].fill_null(0).to_numpy()
+    return float(1.0 - (kept_counts / joined["count_all"].to_numpy()).mean())
