@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,11 @@ def test_every_line_of_the_two_files_is_accounted_for(protocol, netted):
         assert counts["bad-debt adjustment"] == 6
         first = clean.quarantine.iloc[0]
         assert {"invoice", "stock_code", "country", "reason"} <= set(first.index)
+
+
+def test_the_page_shows_the_account_as_it_is(netted):
+    page = Path(__file__).parents[2] / "docs" / "data-contract.md"
+    assert f"```text\n{netted.report}\n```" in page.read_text()
 
 
 def test_one_event_per_invoice_and_item(interactions):
