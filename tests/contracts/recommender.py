@@ -4,7 +4,6 @@ class TestSar(RecommenderContract):
     name = "sar"
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from distributed import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import restock.models
 from restock.dataset import Interactions
 from restock.models import (
     Candidate,
@@ -32,7 +32,7 @@ from restock.models.popularity import popularity
 
 unit = pytest.mark.unit
 some = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
@@ -64,8 +64,8 @@ def fit_and_recommend(
     folder: str | None,
 ) -> Recommendations:
     """What a worker does: it knows the model by name only."""
-    if folder is not None and folder not in sys.path:
-        sys.path.insert(0, folder)
+    if folder is not None and folder not in restock.models.__path__:
+        restock.models.__path__.append(folder)
     registry.MODELS.setdefault(name, module)
     return create(name, **config).fit(interactions).recommend(customers, 10)
 
@@ -78,7 +78,7 @@ class RecommenderContract:
     random: ClassVar[bool] = False
     """Whether the seed may change a result."""
     folder: ClassVar[str | None] = None
-    """Where the model's module lies, when it is not part of the package."""
+    """Where the model's module lies, when that is not ``models/``."""
 
     def model(self) -> Recommender[Any]:
         return create(self.name, **self.config)
