@@ -21,6 +21,7 @@ def environment(console: str = QUIET) -> dict[str, str]:
         "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "true",
         "PREFECT_SERVER_LOGS_STREAM_PUBLISHING_ENABLED": "true",
         "DASK_LOGGING__DISTRIBUTED": "warning",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
 
 

@@ -1,0 +1,249 @@
+"""Writes a night into MLflow: runs, batches of metrics, versions, aliases. Idempotent."""
+
+import json
+import math
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from restock.infra.settings import Settings
+from restock.infra.tracking_records import MarketRecord, NightRecord, VersionRecord
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+EXPERIMENT = "restock"
+TOKEN, MARKET, IDENTITY, MADE = "run_token", "market", "identity", "made"
+_PARENT = "mlflow.parentRunId"
+_BATCH = 100  # of params or tags; MLflow takes 1000 metrics
+_LONGEST = 5000
+_About = NightRecord | MarketRecord
+
+
+class _Place(NamedTuple):
+    """Where a run of a night belongs."""
+
+    experiment: str
+    record: NightRecord
+    tags: Mapping[str, str]
+
+
+class OutOfTime(TimeoutError):
+    """MLflow answers too slowly: what is written stays, the rest is written another time."""
+
+
+def registered_name(market: str) -> str:
+    """Name of a market's model in the registry."""
+    return f"restock-{market}"
+
+
+class Writer:
+    """One connection to MLflow. deadline: ``time.monotonic()`` after which it gives up."""
+
+    def __init__(self, settings: Settings, deadline: float = math.inf) -> None:
+        from mlflow import MlflowClient
+
+        self._settings = settings
+        self._deadline = deadline
+        self.client: MlflowClient = MlflowClient(settings.tracking_uri, settings.tracking_uri)
+
+    def experiment(self) -> str:
+        """Id of our experiment, made where it is missing."""
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            # A server knows itself where its artifacts belong; beside our own database it is us.
+            own = not self._settings.mlflow.tracking_uri
+            where = (self._settings.home / "mlartifacts").as_uri() if own else None
+            try:
+                return str(self.client.create_experiment(EXPERIMENT, artifact_location=where))
+            except MlflowException:
+                found = self.client.get_experiment_by_name(EXPERIMENT)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def night(self, record: NightRecord) -> str:
+        """Write everything that is not there yet; returns the id of the parent run.
+
+        Raises OutOfTime, or whatever MLflow raises; then the same call later goes on.
+        """
+        experiment = self.experiment()
+        known = self._runs_of(experiment, record.run_token)
+        here = _Place(experiment, record, {TOKEN: record.run_token})
+        parent = self._run(here, f"night {record.as_of}", known[""], record)
+        self._fill(here, parent, record, {**record.files, **_cards(record)})
+        children = {}
+        for market in record.markets:
+            tags = {**here.tags, MARKET: market.market, _PARENT: parent.info.run_id}
+            there = here._replace(tags=tags)
+            child = self._run(there, market.market, known[market.market], market)
+            self._fill(there, child, market, market.files)
+            self._end(child, market.failed, record)
+            children[market.market] = child.info.run_id
+        self._register(record, parent, children)
+        self._end(parent, record.failed, record)
+        return str(parent.info.run_id)
+
+    def point_champion(self, market: str, identity: str) -> bool:
+        """Move the alias back to a version that was registered before; False if unknown."""
+        name = registered_name(market)
+        found = self.client.search_model_versions(
+            f"name = '{name}' and tags.{IDENTITY} = '{identity}'"
+        )
+        if found:
+            self.client.set_registered_model_alias(name, "champion", found[0].version)
+        return bool(found)
+
+    def _runs_of(self, experiment: str, token: str) -> dict[str, list["Run"]]:
+        """Runs of a night that are there already, by market ("": the parent), oldest first."""
+        runs: dict[str, list[Run]] = defaultdict(list)
+        page: str | None = None
+        while True:
+            found = self.client.search_runs(
+                [experiment],
+                f"tags.{TOKEN} = '{token}'",
+                max_results=1000,
+                order_by=["attributes.start_time", "attributes.run_id"],
+                page_token=page,
+            )
+            for run in found:
+                runs[run.data.tags.get(MARKET, "")].append(run)
+            page = found.token
+            if not page:
+                return runs
+
+    def _run(self, place: _Place, name: str, known: list["Run"], about: _About) -> "Run":
+        """The run that is there, or a new one."""
+        self._in_time()
+        # A request that was lost on its way back and sent again made two of them; and what was
+        # decided differently than before is another run, because params cannot be changed.
+        keep = [run for run in known[:1] if run.data.params.items() <= about.params.items()]
+        for run in known[len(keep) :]:
+            self.client.delete_run(run.info.run_id)
+        if keep:
+            return keep[0]
+        started = place.record.started_ms
+        return self.client.create_run(place.experiment, started, dict(place.tags), name)
+
+    def _fill(self, place: _Place, run: "Run", about: _About, files: Mapping[str, str]) -> None:
+        """Params, metrics, tags and files. The times are the record's: twice is once."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id, at = run.info.run_id, place.record.ended_ms
+        params = [Param(key, value[:_LONGEST]) for key, value in about.params.items()]
+        tags = [
+            RunTag(key, value[:_LONGEST]) for key, value in {**about.tags, **place.tags}.items()
+        ]
+        metrics = [Metric(key, value, at, 0) for key, value in about.metrics.items()]
+        self.client.log_batch(run_id, metrics, params[:_BATCH], tags[:_BATCH])
+        for start in range(_BATCH, max(len(params), len(tags)), _BATCH):
+            end = start + _BATCH
+            self.client.log_batch(run_id, [], params[start:end], tags[start:end])
+        if files:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, text in files.items():
+                    path = Path(folder, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(text, encoding="utf-8")
+                self.client.log_artifacts(run_id, folder)
+
+    def _end(self, run: "Run", failed: bool, record: NightRecord) -> None:
+        status = "FAILED" if failed else "FINISHED"
+        self.client.set_terminated(run.info.run_id, status, record.ended_ms)
+
+    def _register(self, record: NightRecord, parent: "Run", children: Mapping[str, str]) -> None:
+        wanted = [
+            (market.market, version) for market in record.markets for version in market.versions
+        ]
+        if not wanted:
+            return
+        aliases = {
+            model.name: model.aliases
+            for model in _all_pages(self.client.search_registered_models, "name LIKE 'restock-%'")
+        }
+        known = self._versions_of({version.identity for _, version in wanted})
+        for market, version in wanted:
+            self._in_time()
+            name = registered_name(market)
+            if name not in aliases:
+                self.client.create_registered_model(
+                    name, {MARKET: market}, f"What {market} is offered"
+                )
+                aliases[name] = {}
+            number = known.get((name, version.identity)) or self._version(
+                record, version, name, parent, children[market]
+            )
+            before = str(aliases[name].get(version.role, ""))
+            if before != number and not (before and self._is_newer(name, before, record)):
+                self.client.set_registered_model_alias(name, version.role, number)
+
+    def _versions_of(self, identities: Iterable[str]) -> dict[tuple[str, str], str]:
+        known = {}
+        for identity in sorted(set(identities)):
+            for found in _all_pages(
+                self.client.search_model_versions, f"tags.{IDENTITY} = '{identity}'"
+            ):
+                known[found.name, identity] = str(found.version)
+        return known
+
+    def _version(
+        self, record: NightRecord, version: VersionRecord, name: str, parent: "Run", child: str
+    ) -> str:
+        # MLflow takes as source only what lies in the artifacts of the run it names.
+        source = f"{parent.info.artifact_uri}/{_card_folder(version)}"
+        tags = {
+            IDENTITY: version.identity,
+            MADE: record.made.isoformat(),
+            TOKEN: record.run_token,
+            "role": version.role,
+            "plan": version.plan,
+            "market_run": child,
+        }
+        made = self.client.create_model_version(
+            name,
+            source,
+            parent.info.run_id,
+            tags={**tags, **({"model": version.model} if version.model else {})},
+            description=version.plan,
+            await_creation_for=0,
+        )
+        return str(made.version)
+
+    def _is_newer(self, name: str, version: str, record: NightRecord) -> bool:
+        """Whether an alias points to what was made after this record (we are catching up)."""
+        made = self.client.get_model_version(name, version).tags.get(MADE, "")
+        return made > record.made.isoformat()
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise OutOfTime("MLflow answers too slowly")
+
+
+def _cards(record: NightRecord) -> dict[str, str]:
+    """One card per model: many markets' versions may share it. It says where the model lies."""
+    return {
+        f"{_card_folder(version)}/card.json": json.dumps(
+            {"plan": version.plan, "model": version.model, **version.card}, indent=1
+        )
+        for market in record.markets
+        for version in market.versions
+    }
+
+
+def _card_folder(version: VersionRecord) -> str:
+    return f"models/{version.model or version.identity}"
+
+
+def _all_pages(search: Any, query: str) -> Iterable[Any]:
+    page: str | None = None
+    while True:
+        found = search(query, max_results=1000, page_token=page)
+        yield from found
+        page = found.token
+        if not page:
+            return
