@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from restock.infra.settings import LOOPBACK, AzureSettings
+from restock.infra.connections import LOOPBACK_HOSTS, AzureSettings
 from restock.infra.store import (
     Blob,
     Conflict,
@@ -226,7 +226,7 @@ def _split(address: str) -> tuple[str, str, str, str]:
     endpoint = f"{parts.scheme}://{parts.netloc}"
     if parts.scheme == "azure":
         endpoint = f"https://{account}.{PUBLIC_CLOUD}"
-    elif parts.hostname in LOOPBACK:  # an emulator has the account in the path
+    elif parts.hostname in LOOPBACK_HOSTS:  # an emulator has the account in the path
         account = path.pop(0) if path else ""
         endpoint = f"{endpoint}/{account}"
     elif parts.scheme == "http":

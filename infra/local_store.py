@@ -192,10 +192,12 @@ def _make_folders(folder: Path, root: Path) -> None:
         try:
             one.mkdir(exist_ok=True)
             _flush(one.parent)
-        except FileExistsError:
-            raise ValueError(f"{one} is an object: it cannot be a folder of others") from None
+        except (FileExistsError, NotADirectoryError):
+            if one.is_file() or one.parent.is_file():
+                raise ValueError(f"{one} is an object: it cannot be a folder of others") from None
+            return
         except FileNotFoundError:
-            return  # removed under our feet: the caller tries again
+            return  # removed under our feet, as above: the caller tries again
 
 
 def _sweep(folder: Path) -> None:

@@ -10,121 +10,29 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from restock.infra.connections import (
+    Address,
+    AzureSettings,
+    DaskSettings,
+    LocalPath,
+    MlflowSettings,
+    PrefectSettings,
+    absolute,
+)
 
 PREFIX = "RESTOCK_"
 CONFIG_VARIABLE = "RESTOCK_CONFIG"
 CONFIG_FILE = "restock.toml"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _RUNNER = re.compile(r"^(threads|dask|(dask|tls)://[A-Za-z0-9._-]+:\d{1,5})$")
 
 
 class SettingsError(ValueError):
     """A setting is wrong or unknown; the text says which, why, and what would be right."""
-
-
-def _no_credentials(uri: str) -> str:
-    parts = urlsplit(uri)
-    if parts.password or re.search(r"[?&]sig=", uri):
-        raise ValueError(
-            "an address must not carry a password or a signature: it is written to logs and "
-            "references; give the secret in its own environment variable"
-        )
-    return uri
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-Address = Annotated[str, AfterValidator(_no_credentials)]
-LocalPath = Annotated[Path, AfterValidator(_absolute)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _needs_tls(section: str, address: str | None, *secrets: SecretStr | None) -> None:
-    parts = urlsplit(address or "")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK and any(secrets):
-        raise ValueError(
-            f"the {section} credentials would travel in clear text to {address}: use https://"
-        )
-
-
-class AzureSettings(_Section):
-    """Keys of the blob account, for where ``DefaultAzureCredential`` finds no identity."""
-
-    connection_string: SecretStr | None = None
-    account_key: SecretStr | None = None
-    sas_token: SecretStr | None = None
-
-    @model_validator(mode="after")
-    def _one_credential(self) -> Self:
-        given = [name for name, value in self if value is not None]
-        if len(given) > 1:
-            raise ValueError(f"give one of {', '.join(given)}, not several")
-        return self
-
-
-class PrefectSettings(_Section):
-    """A Prefect server that is not the embedded one. No address: an ephemeral server."""
-
-    api_url: Address | None = None
-    api_key: SecretStr | None = None
-    """Key of Prefect Cloud."""
-    auth_string: SecretStr | None = None
-    """``user:password`` of a self-hosted server with basic authentication."""
-    tls_ca_file: LocalPath | None = None
-    tls_insecure: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _needs_tls("Prefect", self.api_url, self.api_key, self.auth_string)
-        return self
-
-
-class MlflowSettings(_Section):
-    """An MLflow tracking server that is not the embedded one. No address: SQLite at home."""
-
-    tracking_uri: Address | None = None
-    token: SecretStr | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    tls_ca_file: LocalPath | None = None
-    tls_client_cert: LocalPath | None = None
-    tls_insecure: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _needs_tls("MLflow", self.tracking_uri, self.token, self.password)
-        if self.tls_insecure and self.tls_ca_file:
-            raise ValueError("give tls_ca_file or tls_insecure, not both")
-        if (self.username is None) != (self.password is None):
-            raise ValueError("username and password go together")
-        return self
-
-
-class DaskSettings(_Section):
-    """TLS of a Dask cluster that the runner names as ``tls://HOST:PORT``."""
-
-    tls_ca_file: LocalPath | None = None
-    tls_cert: LocalPath | None = None
-    tls_key: LocalPath | None = None
 
 
 class Settings(BaseSettings):
@@ -155,6 +63,8 @@ class Settings(BaseSettings):
     """Where work runs: threads, dask, dask://HOST:PORT or tls://HOST:PORT."""
     cores: int | None = Field(default=None, ge=1)
     """Cores to use on this node; None: all that this process may use."""
+    traceback: bool = False
+    """Show where in the code an error arose, on the command line."""
     azure: AzureSettings = AzureSettings()
     prefect: PrefectSettings = PrefectSettings()
     mlflow: MlflowSettings = MlflowSettings()
@@ -164,14 +74,14 @@ class Settings(BaseSettings):
     @classmethod
     def _places(cls, data: dict[str, Any]) -> dict[str, Any]:
         home = Path(data.get("home") or cls.model_fields["home"].default)
-        places = {"storage": str(_absolute(home) / "store"), "cache": home / "cache"}
+        places = {"storage": str(absolute(home) / "store"), "cache": home / "cache"}
         return {**places, **{key: value for key, value in data.items() if value is not None}}
 
     @field_validator("storage")
     @classmethod
     def _storage(cls, uri: str) -> str:
         # A folder is made absolute here: a worker may run in another working directory.
-        return uri if "://" in uri else str(_absolute(Path(uri)))
+        return uri if "://" in uri else str(absolute(Path(uri)))
 
     @field_validator("runner")
     @classmethod

@@ -1,11 +1,15 @@
-"""Small publications for tests, and stores that fail on purpose."""
+"""Small order lines and publications for tests, and stores that fail on purpose."""
 
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
+from restock.dataset import Interactions
+from restock.dataset import columns as c
 from restock.infra.publications import make_current, stage
 from restock.infra.records import About, Manifest, Plan, Pointer
 from restock.infra.store import Store, Unavailable
@@ -14,6 +18,25 @@ from restock.models import Candidate
 REORDER = Candidate(name="reorder")
 SAR = Candidate(name="sar", scope="pooled")
 NIGHT = dt.date(2011, 12, 1)
+
+
+def interactions(lines: int = 50, seed: int = 0) -> Interactions:
+    """Some order lines of three markets, with awkward ids."""
+    random = np.random.default_rng(seed)
+    return Interactions.from_frame(
+        pd.DataFrame(
+            {
+                c.MARKET: random.choice(["FR", "NO", "NA"], lines),
+                c.CUSTOMER: random.choice(["é", "<b>", "a\nb", "12"], lines),
+                c.ORDER: random.integers(0, lines // 5, lines).astype(str),
+                c.ITEM: random.integers(0, 3 + lines // 20, lines).astype(str),
+                c.TIMESTAMP: pd.Timestamp("2011-01-01")
+                + pd.to_timedelta(random.integers(0, 90 * 1440, lines), "min"),
+                c.QUANTITY: random.integers(1, 9, lines),
+                c.UNIT_PRICE: 2.5,
+            }
+        )
+    )
 
 
 def table(market: str = "FR", customers: int = 3, k: int = 2, tag: str = "") -> pa.Table:

@@ -10,7 +10,8 @@ from azure.storage.blob import ContainerClient, ExponentialRetry
 from contracts.store import StoreContract
 
 from restock.infra.azure_store import AzureStore, _split
-from restock.infra.settings import AzureSettings, load_settings
+from restock.infra.connections import AzureSettings
+from restock.infra.settings import load_settings
 from restock.infra.store import Conflict, Store, StoreError, Unavailable, open_store
 
 pytestmark = pytest.mark.platform

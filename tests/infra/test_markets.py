@@ -72,9 +72,8 @@ def test_every_market_of_the_data_is_declared() -> None:
 
 def test_every_market_belongs_to_a_group_near_its_own_time() -> None:
     markets = load_markets()
-    assert sorted(
-        code for group in markets.schedule_groups for code in markets.in_group(group)
-    ) == (sorted(markets))
+    grouped = [code for group in markets.schedule_groups for code in markets.in_group(group)]
+    assert sorted(grouped) == sorted(markets)
 
     def offset(zone: str) -> dt.timedelta:
         return dt.datetime(2011, 12, 1, tzinfo=ZoneInfo(zone)).utcoffset()

@@ -1,13 +1,14 @@
 """The rows of a publication."""
 
+import itertools
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from contracts.publications import table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from contracts.publications import table
 
 from restock.infra.publication_table import (
     ROWS_PER_GROUP,
@@ -86,5 +87,5 @@ def test_one_customer_lies_in_one_or_two_row_groups(tmp_path: Path) -> None:
     assert groups.num_row_groups == 3
     column = SCHEMA.get_field_index("customer_id")
     bounds = [groups.row_group(at).column(column).statistics for at in range(3)]
-    assert all(a.max < b.min for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(a.max < b.min for a, b in itertools.pairwise(bounds))
     assert read_rows(tmp_path / "rows", f"customer {customers - 1:05d}").num_rows == 2

@@ -1,0 +1,104 @@
+"""How to reach the servers and accounts of a platform that is not on this machine."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _no_credentials(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.password or re.search(r"[?&]sig=", uri):
+        raise ValueError(
+            "an address must not carry a password or a signature: it is written to logs and "
+            "references; give the secret in its own environment variable"
+        )
+    return uri
+
+
+def absolute(path: Path) -> Path:
+    """A path that means the same in another working directory."""
+    return path.expanduser().absolute()
+
+
+Address = Annotated[str, AfterValidator(_no_credentials)]
+LocalPath = Annotated[Path, AfterValidator(absolute)]
+
+
+class Section(BaseModel):
+    """A table of settings: cannot be changed, refuses unknown keys, shows no values in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _needs_tls(section: str, address: str | None, *secrets: SecretStr | None) -> None:
+    parts = urlsplit(address or "")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS and any(secrets):
+        raise ValueError(
+            f"the {section} credentials would travel in clear text to {address}: use https://"
+        )
+
+
+class AzureSettings(Section):
+    """Keys of the blob account, for where ``DefaultAzureCredential`` finds no identity."""
+
+    connection_string: SecretStr | None = None
+    account_key: SecretStr | None = None
+    sas_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        given = [name for name, value in self if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of {', '.join(given)}, not several")
+        return self
+
+
+class PrefectSettings(Section):
+    """A Prefect server that is not the embedded one. No address: an ephemeral server."""
+
+    api_url: Address | None = None
+    api_key: SecretStr | None = None
+    """Key of Prefect Cloud."""
+    auth_string: SecretStr | None = None
+    """``user:password`` of a self-hosted server with basic authentication."""
+    tls_ca_file: LocalPath | None = None
+    tls_insecure: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _needs_tls("Prefect", self.api_url, self.api_key, self.auth_string)
+        return self
+
+
+class MlflowSettings(Section):
+    """An MLflow tracking server that is not the embedded one. No address: SQLite at home."""
+
+    tracking_uri: Address | None = None
+    token: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    tls_ca_file: LocalPath | None = None
+    tls_client_cert: LocalPath | None = None
+    tls_insecure: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _needs_tls("MLflow", self.tracking_uri, self.token, self.password)
+        if self.tls_insecure and self.tls_ca_file:
+            raise ValueError("give tls_ca_file or tls_insecure, not both")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        return self
+
+
+class DaskSettings(Section):
+    """TLS of a Dask cluster that the runner names as ``tls://HOST:PORT``."""
+
+    tls_ca_file: LocalPath | None = None
+    tls_cert: LocalPath | None = None
+    tls_key: LocalPath | None = None
