@@ -91,6 +91,7 @@ def decide(
         {market: programme.incumbents[market].key for market in whole},
         {market: markets.of(market).objective for market in whole},
         barred=programme.barred,
+        rates={market: markets.of(market).rate for market in whole},
     )
     choices = {}
     for market in programme.publish:
@@ -128,7 +129,9 @@ def _choice(
             role="champion" if key == decision.chosen else "challenger",
             lift=_lift(decision.verdicts.get(key)),
             metrics=_metrics(found),
-            note="; ".join(decision.verdicts[key].reasons) if key in decision.verdicts else "",
+            note=programme.in_words(
+                decision.verdicts[key].reasons if key in decision.verdicts else ()
+            ),
         )
         for key, found in cards.items()
     ]
@@ -149,7 +152,7 @@ def _choice(
         candidate=programme.candidate(decision.chosen),
         replaced=decision.replaced,
         basis=decision.basis,
-        reason="; ".join(decision.reasons),
+        reason=programme.in_words(decision.reasons),
         evidence=decision.evidence,
         judged=decision.n_customers,
         metrics=_metrics(cards.get(decision.chosen, [])),

@@ -52,6 +52,13 @@ class Programme(BaseModel):
         """The candidate with this key."""
         return next(candidate for candidate in self.candidates if candidate.key == key)
 
+    def in_words(self, reasons: Sequence[str]) -> str:
+        """Reasons as one sentence, with labels in place of keys."""
+        text = "; ".join(reasons)
+        for candidate in self.candidates:
+            text = text.replace(candidate.key, candidate.label)
+        return text
+
     def judging(self, workers: int) -> list[list[Unit]]:
         """The judging, packed into batches of comparable cost."""
         return pack(self._units(), self._seconds, workers=workers)
