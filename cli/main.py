@@ -4,16 +4,24 @@ import sys
 
 import typer
 
-from restock.cli import doctor, platform, publications, retrain
-from restock.cli.output import BadUsage, failed
+from restock.cli import doctor, output, platform, publications, retrain
 
 app = typer.Typer(
     name="restock",
-    help="What to offer each shop next: learned every night, proved, published, market by market.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def common(
+    traceback: bool = typer.Option(False, "--traceback", help="Show where an error came from."),
+) -> None:
+    """What to offer each shop next: learned every night, proved, published, market by market."""
+    output.TRACEBACK = traceback
+
+
 app.command()(retrain.retrain)
 app.command()(publications.recommend)
 app.command()(publications.history)
@@ -27,6 +35,8 @@ def main() -> None:
     """Run a command: exit 0 on success, 1 when the work failed, 2 on wrong usage or bad input."""
     try:
         app()
-    except BadUsage as error:
-        failed(str(error))
+    except output.BadUsage as error:
+        if output.TRACEBACK:
+            raise
+        output.failed(str(error))
         sys.exit(2)

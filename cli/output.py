@@ -1,7 +1,6 @@
 """How commands speak: tables for people, JSON for machines, errors without a traceback."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ console = Console()
 errors = Console(stderr=True)
 
 JSON = typer.Option(False, "--json", help="Print JSON for machines.")
-DEBUG_VARIABLE = "RESTOCK_TRACEBACK"
+TRACEBACK = False  # set by ``restock --traceback``
 
 
 class BadUsage(Exception):
@@ -37,7 +36,7 @@ def bad_input(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        if os.environ.get(DEBUG_VARIABLE):
+        if TRACEBACK:
             raise
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise BadUsage(str(message)) from error

@@ -1,6 +1,7 @@
 """``restock retrain``: the main job."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
+from restock.dataset.columns import MARKET_PATTERN
 
 if TYPE_CHECKING:
     from restock.infra.night import Night
@@ -84,10 +86,10 @@ def _codes(markets: str | None) -> list[str] | None:
     if markets is None:
         return None
     codes = [code.strip() for code in markets.split(",") if code.strip()]
-    from restock.infra.markets import check_code
-
-    with bad_input(ValueError):
-        return [check_code(code) for code in codes]
+    for code in codes:
+        if not re.fullmatch(MARKET_PATTERN, code):
+            raise BadUsage(f"--markets: {code!r} is no market code: 2 to 8 capital letters")
+    return codes
 
 
 def _date(text: str | None) -> Any:

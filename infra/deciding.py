@@ -25,6 +25,7 @@ class Choice:
     candidate: Candidate | None = None
     replaced: bool = False
     basis: str = ""
+    verdict: str = ""
     reason: str = ""
     evidence: str = ""
     judged: int = 0
@@ -152,12 +153,26 @@ def _choice(
         candidate=programme.candidate(decision.chosen),
         replaced=decision.replaced,
         basis=decision.basis,
+        verdict=_in_short(programme, decision),
         reason=programme.in_words(decision.reasons),
         evidence=decision.evidence,
         judged=decision.n_customers,
         metrics=_metrics(cards.get(decision.chosen, [])),
         leaderboard=tuple(rows),
     )
+
+
+def _in_short(programme: Programme, decision: Decision) -> str:
+    """The verdict for a table: what won or came nearest, by how much, on whose customers."""
+    whose = "own customers" if decision.basis == "own" else "all markets"
+    lifts = {key: lift for key, lift in decision.lifts.items() if not math.isnan(lift)}
+    if not lifts:
+        return "kept: nothing to compare"
+    if decision.replaced:
+        before = programme.candidate(decision.incumbent).label
+        return f"replaces {before}: {lifts[decision.chosen]:+.1%} ({whose})"
+    nearest = max(lifts, key=lambda key: (lifts[key], key))
+    return f"kept; {programme.candidate(nearest).label} {lifts[nearest]:+.1%} ({whose})"
 
 
 def _metrics(cards: Sequence[Scorecard]) -> dict[str, Estimate]:

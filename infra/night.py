@@ -42,13 +42,15 @@ class MarketOutcome(Record):
 
     state: "published" (a new publication is current), "unchanged" (the same one was current
     already), "held" (the refreshed model did not pass its checks: the publication before
-    stays), "failed" (an error: the publication before stays).
+    stays), "failed" (an error: the publication before stays). reason: why, in full; verdict:
+    the gate's, in short.
     """
 
     market: str
     name: str
     state: State
     reason: str
+    verdict: str = ""
     orders: int = 0
     customers: int = 0
     judged: int = 0

@@ -77,6 +77,7 @@ def record(
                 name=choice.name,
                 state=became.state,
                 reason=became.reason or choice.reason,
+                verdict=choice.verdict,
                 orders=size.orders,
                 customers=size.customers,
                 judged=choice.judged,

@@ -66,7 +66,7 @@ def summary_rows(night: Night) -> list[dict[str, str]]:
             "customers": f"{outcome.customers:,}",
             "champion": outcome.champion or "–",
             **{name: estimate(outcome.metrics.get(name)) for name in METRICS},
-            "gate": outcome.reason,
+            "gate": outcome.reason if outcome.state in ("held", "failed") else outcome.verdict,
             "state": outcome.state,
         }
         for outcome in ordered
