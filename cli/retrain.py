@@ -19,7 +19,6 @@ from rich.progress import (
 from rich.table import Table
 
 from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
-from restock.dataset.columns import MARKET_PATTERN
 
 if TYPE_CHECKING:
     from restock.infra.night import Night
@@ -85,6 +84,8 @@ def retrain(
 def _codes(markets: str | None) -> list[str] | None:
     if markets is None:
         return None
+    from restock.dataset.columns import MARKET_PATTERN
+
     codes = [code.strip() for code in markets.split(",") if code.strip()]
     for code in codes:
         if not re.fullmatch(MARKET_PATTERN, code):

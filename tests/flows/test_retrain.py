@@ -94,7 +94,7 @@ def test_killing_a_dask_worker_does_not_change_a_byte(
     process = start("retrain", "--orders", str(orders), "--json", RUNNER="dask")
     victim = _a_busy_worker(process)
     victim.send_signal(signal.SIGKILL)
-    out, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err[-3000:]
     assert not victim.is_running()
     assert published(store) == published(LocalStore(tmp_path / "calm" / "store"))
