@@ -63,22 +63,25 @@ def refresh_check(
 
     It fails when the lower end of the interval of the utility against the fallback is not
     above 1 - margin (non-inferiority), when customers lack a list, when scores are not
-    finite or all equal, or when the lists changed too much. With no test customer to ask,
-    here or in the pool, only the lists are checked, and the reasons say so.
+    finite or all equal, or when the lists changed too much. Where there are few test
+    customers and no pool to ask, it fails only if the plan is surely worse; with no test
+    customer at all only the lists are checked. The reasons say so.
     """
     policy = policy or RefreshPolicy()
     against: list[str] = []
     notes: list[str] = []
     verdict = compare(champion, fallback, objective, seed=seed, confidence=policy.confidence)
-    if verdict.n_customers < policy.min_customers and pooled is not None:
+    few = verdict.n_customers < policy.min_customers
+    if few and pooled is not None:
         notes.append(f"{verdict.n_customers} test customers: all markets together speak for it")
         verdict = compare(*pooled, objective, seed=seed, confidence=policy.confidence)
+        few = False
     if verdict.n_customers == 0:
         notes.append("no test customer: only the lists were checked")
-    elif not 1 + verdict.interval[0] > 1 - policy.margin:
+    elif not verdict.interval[1 if few else 0] > -policy.margin:
         against.append(
-            f"not shown to be as good as popularity: {verdict.reasons[0]}; "
-            f"the lower end must be above {-policy.margin:+.1%}"
+            f"not as good as popularity: {verdict.reasons[0]}; "
+            f"the {'upper' if few else 'lower'} end must be above {-policy.margin:+.1%}"
         )
     against += _lists(published, customers, policy)
     if previous is not None:

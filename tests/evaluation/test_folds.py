@@ -1,0 +1,227 @@
+"""Folds: where the cuts are, who is judged, what may be listed, and that nothing leaks."""
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from contracts.judged import START, catalogue, interactions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from restock.dataset import Interactions
+from restock.dataset.interactions import LINE_COLUMNS
+from restock.evaluation import Fold, rolling_folds
+
+pytestmark = pytest.mark.unit
+
+IDS = catalogue(4, 5)
+
+
+def day(number: int) -> dt.date:
+    return START + dt.timedelta(days=number)
+
+
+def example() -> Interactions:
+    """Customers 0 and 1 come back, 2 is new in the last window, 3 never comes back."""
+    lines = [
+        (0, 0, 0, 1, 2.0), (0, 1, 5, 1, 3.0), (0, 0, 12, 2, 4.0), (0, 2, 18, 1, 1.0),
+        (1, 0, 1, 1, 2.0), (1, 3, 9, 1, 2.0), (1, 1, 15, 3, 9.0), (1, 4, 16, 1, 1.0),
+        (2, 1, 17, 1, 3.0), (3, 2, 2, 1, 1.0),
+    ]  # fmt: skip
+    return interactions(lines, IDS, 20)
+
+
+def test_windows_end_at_as_of_and_do_not_overlap() -> None:
+    folds = rolling_folds(example(), horizon_days=5, windows=3)
+    assert [(fold.cutoff, fold.end) for fold in folds] == [
+        (day(5), day(10)), (day(10), day(15)), (day(15), day(20))
+    ]  # fmt: skip
+    earlier = rolling_folds(example(), horizon_days=5, windows=1, as_of=day(12))
+    assert earlier[0].cutoff == day(7)
+    assert earlier[0].test.minute.max() < earlier[0].test.as_of
+
+
+def test_a_line_of_the_cut_off_day_is_tested_not_trained() -> None:
+    fold = rolling_folds(example(), horizon_days=5, windows=1)[0]
+    assert fold.train.as_of_date == fold.cutoff == day(15)
+    assert fold.train.age_days.min() > 0
+    assert 1 in fold.test.item[fold.test.customer == 1]
+    assert (fold.train.minute.max() < fold.test.minute.min()) and len(fold.train) == 6
+
+
+def test_judged_customers_bought_before_and_in_the_window() -> None:
+    fold = rolling_folds(example(), horizon_days=5, windows=1)[0]
+    assert fold.customers.tolist() == [0, 1]
+    assert fold.cold.tolist() == [2]
+    assert fold.customers.dtype == np.int32
+
+
+def test_candidate_items_need_orders_and_recent_ones() -> None:
+    fold = rolling_folds(example(), horizon_days=5, windows=1)[0]
+    assert np.flatnonzero(fold.candidates).tolist() == [0, 1, 2, 3]
+    twice = rolling_folds(example(), horizon_days=5, windows=1, min_item_orders=2)[0]
+    assert np.flatnonzero(twice.candidates).tolist() == [0]
+    recent = rolling_folds(example(), horizon_days=5, windows=1, item_window_days=8)[0]
+    assert np.flatnonzero(recent.candidates).tolist() == [0, 3]
+
+
+def test_items_outside_the_candidates_stay_relevant() -> None:
+    fold = rolling_folds(example(), horizon_days=5, windows=1)[0]
+    assert not fold.candidates[4]
+    assert 4 in fold.relevance.item
+
+
+def test_relevance_adds_up_the_window_and_knows_repeats_and_margins() -> None:
+    ids = catalogue(2, 3, unit_cost=[1.0, np.nan, 9.0])
+    lines = [
+        (0, 0, 0, 1, 5),
+        (0, 0, 10, 2, 6),
+        (0, 0, 11, 1, 3),
+        (0, 1, 11, 1, 2),
+        (0, 2, 12, 1, 4),
+    ]
+    relevance = rolling_folds(interactions(lines, ids, 14), horizon_days=7, windows=1)[0].relevance
+    assert relevance.item.tolist() == [0, 1, 2]
+    assert relevance.value.tolist() == [9, 2, 4]
+    assert relevance.repeat.tolist() == [True, False, False]
+    np.testing.assert_array_equal(relevance.margin, [6, np.nan, 0])  # sold below cost: not below 0
+
+
+def test_a_young_market_has_fewer_folds_and_an_empty_one_none() -> None:
+    assert len(rolling_folds(example(), horizon_days=5, windows=9)) == 3
+    assert rolling_folds(interactions([], IDS, 20), horizon_days=5) == []
+
+
+def test_a_fold_may_have_no_customer() -> None:
+    fold = rolling_folds(interactions([(0, 0, 0, 1, 1)], IDS, 20), horizon_days=5, windows=1)[0]
+    assert fold.customers.size == fold.cold.size == fold.relevance.item.size == 0
+    assert len(fold.hash) == 64
+
+
+def test_market_folds_share_the_catalogue_and_the_last_day() -> None:
+    ids = catalogue(4, 5, markets=["DE", "FR"], home=[0, 0, 0, 1])
+    whole = dataclasses.replace(example(), catalogue=ids)
+    fold = rolling_folds(whole.of_market("FR"), horizon_days=5, windows=1)[0]
+    assert fold.cutoff == day(15) and fold.train.catalogue is ids
+    assert fold.train.customers.tolist() == [3]
+    assert len(whole.before(fold.cutoff)) > len(fold.train)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"horizon_days": 0}, "horizon_days must be at least 1"),
+        ({"windows": 0}, "windows must be at least 1"),
+        ({"min_item_orders": 0}, "min_item_orders must be at least 1"),
+        ({"item_window_days": 0}, "item_window_days must be at least 1"),
+        ({"as_of": day(21)}, "after the last known day"),
+    ],
+)
+def test_wrong_parameters_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rolling_folds(example(), **wrong)  # type: ignore[arg-type]
+
+
+# what happens after a cut-off is not seen before it ------------------------------------------
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    n = 120
+    minutes = pd.to_timedelta(rng.integers(0, 80 * 1440, n), "min")
+    return pd.DataFrame(
+        {
+            "market": "FR",
+            "customer_id": rng.integers(0, 9, n).astype(str),
+            "order_id": np.arange(n).astype(str),
+            "item_id": rng.integers(0, 12, n).astype(str),
+            "timestamp": pd.Timestamp("2024-01-01") + minutes,
+            "quantity": 1.0,
+            "unit_price": rng.integers(1, 9, n) * 1.0,
+        }
+    )  # fmt: skip
+
+
+CUT = dt.date(2024, 2, 25)
+END = dt.date(2024, 3, 10)
+
+
+def last_fold(lines: pd.DataFrame) -> Fold:
+    return rolling_folds(Interactions.from_frame(lines), horizon_days=14, windows=1, as_of=END)[0]
+
+
+@given(
+    kind=st.sampled_from(["plant", "alter", "remove"]),
+    customer=st.integers(0, 8),
+    item=st.integers(0, 11),
+    hours=st.integers(0, 14 * 24 - 1),
+    price=st.floats(0, 1e6),
+    which=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_line_after_the_cut_off_changes_training(
+    kind: str, customer: int, item: int, hours: int, price: float, which: int
+) -> None:
+    lines = frame()
+    before = last_fold(lines)
+    late = lines.index[
+        (lines.timestamp >= pd.Timestamp(CUT)) & (lines.timestamp < pd.Timestamp(END))
+    ]
+    if kind == "plant":
+        when = pd.Timestamp(CUT) + pd.Timedelta(hours=hours)
+        new = pd.DataFrame([["FR", str(customer), "planted", str(item), when, 3.0, price]])
+        changed = pd.concat([lines, new.set_axis(lines.columns, axis=1)], ignore_index=True)
+    elif kind == "alter":
+        changed = lines.copy()
+        changed.loc[late[which % late.size], ["unit_price", "quantity"]] = [price, 7.0]
+    else:
+        changed = lines.drop(late[which % late.size])
+    after = last_fold(changed)
+    for name in LINE_COLUMNS:
+        if name != "order":  # only a number that names an order
+            np.testing.assert_array_equal(getattr(after.train, name), getattr(before.train, name))
+    assert after.train.as_of == before.train.as_of
+    np.testing.assert_array_equal(after.candidates, before.candidates)
+    np.testing.assert_array_equal(after.surprise, before.surprise)
+
+
+def test_row_order_changes_nothing() -> None:
+    lines = frame()
+    shuffled = lines.sample(frac=1, random_state=1)
+    assert last_fold(lines).hash == last_fold(shuffled).hash
+
+
+def test_the_hash_covers_all_that_makes_scorecards_comparable() -> None:
+    base = example()
+    fold = rolling_folds(base, horizon_days=5, windows=1)[0]
+    others = [
+        rolling_folds(base, horizon_days=5, windows=2)[0],
+        rolling_folds(base, horizon_days=4, windows=1)[0],
+        rolling_folds(base, horizon_days=5, windows=1, min_item_orders=2)[0],
+        dataclasses.replace(fold, customers=fold.customers[:1]),
+        dataclasses.replace(fold, cold=fold.cold[:0]),
+        dataclasses.replace(fold, cutoff=day(14)),
+        dataclasses.replace(fold, horizon_days=6),
+        rolling_folds(dataclasses.replace(base, value=base.value * 2), horizon_days=5, windows=1)[
+            0
+        ],
+        rolling_folds(
+            dataclasses.replace(base, catalogue=catalogue(4, 6)), horizon_days=5, windows=1
+        )[0],
+    ]
+    hashes = [fold.hash, *(other.hash for other in others)]
+    assert len(set(hashes)) == len(hashes)
+    assert rolling_folds(base, horizon_days=5, windows=1)[0].hash == fold.hash
+
+
+def test_the_hash_covers_metric_version_and_tie_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fresh() -> str:
+        return rolling_folds(example(), horizon_days=5, windows=1)[0].hash
+
+    usual = fresh()
+    monkeypatch.setattr("restock.evaluation.folds.METRIC_VERSION", 2)
+    newer = fresh()
+    monkeypatch.setattr("restock.evaluation.folds.TIE_RULE", "by chance")
+    assert len({usual, newer, fresh()}) == 3
