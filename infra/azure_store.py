@@ -22,6 +22,8 @@ PUBLIC_CLOUD = "blob.core.windows.net"
 WRITE_ID = "restock_write"
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+BLOCK_BYTES = 8 << 20
+TRANSFERS = 4
 
 try:
     from azure.core import MatchConditions
@@ -67,6 +69,8 @@ class AzureStore:
             "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=4),
             "connection_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
+            "max_block_size": BLOCK_BYTES,
+            "max_single_put_size": BLOCK_BYTES,
         }
         if settings.connection_string is not None:
             client = ContainerClient.from_connection_string(
@@ -137,12 +141,14 @@ class AzureStore:
     def put_file(self, key: str, path: Path) -> None:
         """See ``Store.put_file``."""
         with path.open("rb") as file:
-            self._upload(key, file, overwrite=True, validate_content=True)
+            self._upload(
+                key, file, overwrite=True, validate_content=True, max_concurrency=TRANSFERS
+            )
 
     def get_file(self, key: str, path: Path) -> None:
         """See ``Store.get_file``."""
         with self._errors(key):
-            stream = self._blob(key).download_blob(validate_content=True)
+            stream = self._blob(key).download_blob(validate_content=True, max_concurrency=TRANSFERS)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 stream.readinto(file)

@@ -187,7 +187,7 @@ def clean_stale(
             newest[token] = max(newest.get(token, entry.modified), entry.modified)
     now = current(store, market)  # after the listing: what became current meanwhile is known
     trail = (*now.trail, now.step) if now else ()
-    known = {step.token for step in trail} | set(now.withdrawn if now else ())
+    known = {step.token for step in trail}
     limit = dt.datetime.now(dt.UTC) - older_than
     stale = [
         token

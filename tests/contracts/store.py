@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import threading
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -88,7 +89,7 @@ class StoreContract:
 
     def test_files_travel_whole(self, store: Store, tmp_path: Path) -> None:
         source, target = tmp_path / "source", tmp_path / "new" / "target"
-        for size in (0, 9_000_001):
+        for size in (19_000_001, 0):  # several blocks; and first, when no container is there yet
             source.write_bytes(os.urandom(size))
             store.put_file("a/file", source)
             store.get_file("a/file", target)
@@ -96,6 +97,25 @@ class StoreContract:
             assert store.get("a/file").data == source.read_bytes()
         local = store.local("a/file")
         assert local is None or local.read_bytes() == source.read_bytes()
+
+    def test_a_reader_sees_the_old_or_the_new_object_whole(self, store: Store) -> None:
+        size, done = 3_000_000, threading.Event()
+        store.put("key", b"a" * size)
+
+        def write() -> None:
+            for letter in (b"b", b"a") * 12:
+                store.put("key", letter * size)
+            done.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen = set()
+        while not done.is_set():
+            data = store.get("key").data
+            assert data in (b"a" * size, b"b" * size)
+            seen.add(data[:1])
+        writer.join()
+        assert seen
 
     @pytest.mark.parametrize("key", BAD_KEYS)
     def test_keys_that_are_none_are_refused(self, store: Store, key: str, tmp_path: Path) -> None:

@@ -123,6 +123,18 @@ def test_two_writers_under_one_token_cannot_mix_their_rows(store: LocalStore) ->
     assert read_current(store, "FR")["item_name"][0].as_py() == "Lamp other"
 
 
+def test_rows_written_late_do_not_replace_those_of_the_winner(store: LocalStore) -> None:
+    class Slow(Wrapped):
+        def put_file(self, key: str, path: object) -> None:
+            if "run-0" in key:
+                stage(self.store, "FR", "run-0", table(tag="other"), about(0))
+            self.store.put_file(key, path)
+
+    with pytest.raises(Conflict, match="run-0 is staged already"):
+        staged(Slow(store, ""), 0)
+    verify(store, read_manifest(store, "FR", "run-0"))
+
+
 def test_what_does_not_read_back_is_not_published(store: LocalStore) -> None:
     with pytest.raises(StoreError, match="not what its manifest says"):
         staged(Corrupting(store), 0)
