@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from restock.dataset.columns import MARKET_PATTERN
-from restock.evaluation.objective import Objective
+from restock.evaluation import Objective
 from restock.infra.settings import Settings
 
 PACKAGED = "markets.toml"

@@ -33,7 +33,7 @@ _IDENTITY = ("sha256", "model", "plan", "as_of", "k")  # not: snapshot, evidence
 
 
 class Superseded(StoreError):
-    """This run was published before and replaced or rolled back since: it stays as it is."""
+    """This publication had its turn: it was rolled back, or newer orders have replaced it."""
 
 
 def stage(store: Store, market: str, token: str, table: pa.Table, about: About) -> Manifest:
@@ -97,16 +97,18 @@ def make_current(store: Store, manifest: Manifest, *, replaces: str | None) -> P
     replaces: the token that was current when the run began (None: nothing was). When
     another run has moved the pointer since, Conflict says which one won. Doing it again
     changes nothing; a lost answer is settled by reading the pointer back. Superseded when
-    this run's publication had its turn already.
+    this publication was rolled back, or was replaced by one that knows later orders.
     """
     market, token = manifest.market, manifest.token
     now, etag = _read_pointer(store, market)
     if now is not None and now.token == token:
         return now
-    if now is not None and token in (*now.withdrawn, *(step.token for step in now.trail)):
-        fate = "rolled back" if token in now.withdrawn else "replaced"
+    if now is not None and token in now.withdrawn:
+        raise Superseded(f"{market}: {token} was rolled back; {now.token} stays current")
+    if now is not None and manifest.as_of < now.as_of and now.knows(token):
         raise Superseded(
-            f"{market}: {token} was published before and {fate} since; {now.token} stays current"
+            f"{market}: {token} was published before and replaced by {now.token}, which knows "
+            f"the orders before {now.as_of}; that one stays current"
         )
     if (now.token if now else None) != replaces:
         raise Conflict(_who_won(market, now))

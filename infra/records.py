@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from restock.dataset.columns import MARKET_PATTERN
+from restock.evaluation import bar_token
 from restock.infra.snapshots import HASH_PATTERN
 from restock.infra.store import StoreError
 from restock.models import Candidate
@@ -148,6 +149,10 @@ class Pointer(Step):
         """This move alone."""
         return Step(**{name: getattr(self, name) for name in Step.model_fields})
 
+    def knows(self, token: str) -> bool:
+        """Whether a publication was current once, as far as the trail tells."""
+        return _last(self.trail, token) is not None
+
     @classmethod
     def published(cls, manifest: Manifest, now: "Pointer | None") -> "Pointer":
         """The pointer that makes a staged publication current."""
@@ -168,11 +173,16 @@ class Pointer(Step):
 
         A plan that stays in service (it was only refitted) is not barred.
         """
-        origin = next((step for step in reversed(self.trail) if step.token == manifest.token), None)
+        withdrawn = (*self.withdrawn, self.token)[-TRAIL_STEPS:]
+        origin = _last(self.trail, manifest.token)
+        before = origin
+        while before is not None and before.previous in withdrawn:
+            earlier = self.trail[: self.trail.index(before)]
+            before = _last(earlier, before.previous)
         move = _move("rolled back", manifest)
         bar = Bar(
             plan_key=self.plan_key,
-            evidence=self.evidence,
+            evidence=self.evidence or bar_token(self.as_of),
             as_of=self.as_of,
             token=self.token,
             at=move["at"],
@@ -181,8 +191,8 @@ class Pointer(Step):
         return Pointer(
             **move,
             since=origin.since if origin else manifest.as_of,
-            previous=origin.previous if origin else None,
-            withdrawn=(*self.withdrawn, self.token)[-TRAIL_STEPS:],
+            previous=before.previous if before else None,
+            withdrawn=withdrawn,
             barred=self.barred if bar.plan_key == manifest.plan.key else (*others, bar),
             trail=_trail(self),
         )
@@ -203,6 +213,10 @@ def _move(action: str, manifest: Manifest) -> dict[str, Any]:
         "plan_label": manifest.plan.label,
         "evidence": manifest.evidence,
     }
+
+
+def _last(trail: tuple[Step, ...], token: str | None) -> Step | None:
+    return next((step for step in reversed(trail) if step.token == token), None)
 
 
 def _trail(now: Pointer | None) -> tuple[Step, ...]:

@@ -99,6 +99,12 @@ def test_a_rolled_back_plan_is_barred_on_its_evidence(store: LocalStore) -> None
     assert sync_champion(store, "FR").barred_evidence() == {SAR.key: "as of run 1"}
 
 
+def test_a_plan_without_evidence_is_barred_on_all_that_was_known(store: LocalStore) -> None:
+    publish(store, 0)
+    publish(store, 1, SAR, evidence="")
+    assert rollback(store, "FR").barred_evidence() == {SAR.key: "2011-12-02:barred"}
+
+
 def test_a_plan_that_came_back_is_no_longer_barred(store: LocalStore) -> None:
     publish(store, 0)
     publish(store, 1, SAR)

@@ -227,15 +227,29 @@ def test_a_store_that_stays_away_leaves_the_old_publication(store: LocalStore) -
     assert make_current(store, staged(store, 1), replaces="run-0").token == "run-1"
 
 
-def test_a_run_that_had_its_turn_does_not_come_back(store: LocalStore) -> None:
+def test_a_publication_that_had_its_turn_does_not_come_back(store: LocalStore) -> None:
     publish(store, 0)
     publish(store, 1)
-    with pytest.raises(Superseded, match="run-0 was published before and replaced since; run-1"):
+    with pytest.raises(Superseded, match="run-0 was published before and replaced by run-1"):
         make_current(store, staged(store, 0), replaces="run-1")
     step_back(store, "FR")
-    with pytest.raises(Superseded, match="run-1 was published before and rolled back since"):
+    with pytest.raises(Superseded, match="run-1 was rolled back; run-0 stays current"):
         make_current(store, staged(store, 1), replaces="run-0")
     assert current(store, "FR").token == "run-0"
+
+
+def test_one_may_return_to_what_the_same_orders_gave_before(store: LocalStore) -> None:
+    publish(store, 0)
+    night = {
+        name: stage(store, "FR", name, table(tag=name), about(1)) for name in ("all", "in-stock")
+    }
+    make_current(store, night["all"], replaces="run-0")
+    make_current(store, night["in-stock"], replaces="all")
+    assert make_current(store, night["all"], replaces="in-stock").previous == "in-stock"
+    assert step_back(store, "FR").token == "in-stock"
+    assert current(store, "FR").previous == "run-0"  # not "all", which was just left
+    assert step_back(store, "FR").token == "run-0"
+    assert current(store, "FR").previous is None
 
 
 def test_a_rollback_returns_to_the_publication_before(store: LocalStore) -> None:
