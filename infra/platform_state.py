@@ -20,6 +20,8 @@ class PlatformState(BaseModel):
     version: int = 1
     services: dict[str, Service] = {}
     ports: dict[str, int] = {}
+    deployed: str = ""
+    """Fingerprint of what was deployed to the running server; empty: nothing yet."""
 
     def running(self) -> dict[str, Service]:
         """The services that are alive: after a reboot, none of them."""

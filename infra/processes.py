@@ -76,12 +76,19 @@ def start(
 
 
 def stop(services: Iterable[Service], grace: float = 10.0) -> list[str]:
-    """Stop processes and their children: ask, wait ``grace`` seconds, kill. Returns who ran."""
+    """Stop processes and their children: ask, wait ``grace`` seconds, kill. Returns who ran.
+
+    Children are asked too: a flow run that is told to end still reports its state.
+    """
     running = {service.name: process for service in services if (process := _find(service))}
     family: list[psutil.Process] = []
     for process in running.values():
         try:
             family += [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+    for process in family:
+        try:
             process.terminate()
         except psutil.NoSuchProcess:
             continue

@@ -1,0 +1,142 @@
+"""``python -m restock.infra.deploy``: apply ``deployments/`` to a Prefect server.
+
+Checks everything first; then makes the work pools, runs ``prefect deploy --all``, installs the
+automations and waits until the server has scheduled a run. Running it again changes nothing.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restock.infra.deployments import (
+    PREFECT_FILE,
+    DeploymentsError,
+    PrefectFile,
+    automation_files,
+    check,
+    packaged,
+)
+from restock.infra.markets import load_markets
+from restock.infra.processes import python
+from restock.infra.settings import SettingsError, load_settings
+
+SCHEDULED_SECONDS = 90.0
+
+
+def deploy(folder: Path, declared: PrefectFile) -> list[str]:
+    """Apply what was checked. Returns the names of the deployments, ``FLOW/NAME``.
+
+    Raises DeploymentsError when Prefect refuses, or schedules nothing.
+    """
+    from prefect.client.orchestration import get_client
+
+    client = get_client(sync_client=True)
+    _make_pools(client, declared)
+    command = python(
+        *("prefect", "--no-prompt", "deploy", "--all"),
+        *("--prefect-file", str(folder / PREFECT_FILE)),
+    )
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    if done.returncode:
+        raise DeploymentsError(f"prefect deploy failed:\n{done.stdout}{done.stderr}")
+    for path in automation_files(folder):
+        _install(client, yaml.safe_load(path.read_text(encoding="utf-8")))
+    return _wait_for_runs(client, declared)
+
+
+def _make_pools(client: Any, declared: PrefectFile) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    for name in sorted({one.work_pool.name for one in declared.deployments}):
+        try:
+            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+        except ObjectAlreadyExists:
+            continue
+
+
+def _install(client: Any, about: dict[str, Any]) -> None:
+    """One automation of each name, with what the file says now; a switch by hand stays."""
+    from prefect.automations import Automation
+    from prefect.events.schemas.automations import AutomationCore
+
+    wanted = AutomationCore.model_validate(about)
+    found = client.request(
+        "POST",
+        "/automations/filter",
+        json={"automations": {"name": {"any_": [wanted.name]}}},
+    ).json()
+    if not found:
+        Automation.model_validate(about).create()
+        return
+    before = found[0]
+    for extra in found[1:]:
+        client.request("DELETE", f"/automations/{extra['id']}")
+    client.request(
+        "PUT",
+        f"/automations/{before['id']}",
+        json={
+            **wanted.model_dump(mode="json", exclude={"owner_resource"}),
+            "enabled": before["enabled"],
+        },
+    )
+
+
+def _wait_for_runs(client: Any, declared: PrefectFile) -> list[str]:
+    """A server can be healthy and schedule nothing: wait for a run of every schedule."""
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    names = {}
+    for one in client.read_deployments():
+        flow = client.read_flow(one.flow_id)
+        names[one.id] = f"{flow.name}/{one.name}"
+    wanted = {one.name for one in declared.scheduled}
+    scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+    until = time.monotonic() + SCHEDULED_SECONDS
+    while True:
+        runs = client.read_flow_runs(flow_run_filter=scheduled)
+        have = {names[run.deployment_id] for run in runs if run.deployment_id in names}
+        missing = {name for name in wanted if not any(one.endswith(f"/{name}") for one in have)}
+        if not missing:
+            return sorted(names.values())
+        if time.monotonic() > until:
+            raise DeploymentsError(
+                f"the server has scheduled no run of {', '.join(sorted(missing))}: look into its "
+                "log, and try `restock doctor` (sqlalchemy 2.1 is one known cause)"
+            )
+        time.sleep(0.5)
+
+
+def main() -> int:
+    """Exit 0 when everything is applied, 1 when Prefect did not take it, 2 when it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m restock.infra.deploy")
+    parser.add_argument("--check", action="store_true", help="check only, change nothing")
+    parser.add_argument("--folder", type=Path, default=None, help="default: the packaged one")
+    parser.add_argument("--other-flows", action="store_true", help="do not expect every market")
+    arguments = parser.parse_args()
+    folder = (arguments.folder or packaged()).absolute()
+    try:
+        markets = None if arguments.other_flows else load_markets(load_settings())
+        declared = check(folder, markets)
+    except (DeploymentsError, SettingsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if arguments.check:
+        print(f"{len(declared.deployments)} deployments are right")
+        return 0
+    try:
+        print("\n".join(deploy(folder, declared)))
+    except DeploymentsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
