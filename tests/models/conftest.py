@@ -1,8 +1,6 @@
 """One small Dask cluster for all models, and the sample's lines."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +8,6 @@ from distributed import Client, LocalCluster
 
 from restock.dataset import Interactions, load_sample
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
 pytest.register_assert_rewrite("contracts.recommender", "contracts.dense")
 
 
