@@ -98,6 +98,25 @@ def test_fractions_leave_no_crumbs(order_lines):
     }
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("item_name", ["a", "b", "c"]),
+        ("category", ["a", "b", "c"]),
+        ("unit_cost", [1.0, 2.0, 3.0]),
+        ("unit_price", [1.0, 2.0, 3.0]),
+        ("order_id", ["1", "2", "3"]),
+        ("market", ["DE", "FR", "FR"]),
+    ],
+)
+def test_of_orders_of_one_moment_it_is_always_the_same_that_is_cancelled(
+    order_lines, column, values
+):
+    frame = lines(order_lines, [2, 2, -2], days=[0, 0, 1], **{"order_id": "1", column: values})
+    one, other = read_orders(frame), read_orders(frame.iloc[[1, 0, 2]])
+    assert one.orders[column].tolist() == other.orders[column].tolist() == [values[0]]
+
+
 def test_dropping_leaves_orders_as_they_were(order_lines):
     clean = read_orders(lines(order_lines, [5, -3, 5]), cancellations="drop")
     assert kept(clean) == {0: 5, 2: 5}

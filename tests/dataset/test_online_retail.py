@@ -175,3 +175,12 @@ def test_equal_lines_within_a_file_are_all_real(retail_lines, tmp_path):
     frame[:350].to_parquet(tmp_path / "a.parquet")
     frame[350:].to_parquet(tmp_path / "b.parquet")
     assert read_orders(tmp_path).report.lines_kept == 600
+
+
+def test_a_second_line_of_an_invoice_in_another_piece_of_the_file_is_no_overlap(
+    retail_lines, tmp_path
+):
+    frame = retail_lines(2, invoice_date=pd.to_datetime(["2010-12-01 08:26", "2010-12-02 09:00"]))
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame[1:].to_parquet(tmp_path / "b.parquet")
+    assert read_orders(tmp_path).report.lines_kept == 3
