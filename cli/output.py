@@ -12,7 +12,7 @@ from rich.markup import escape
 console = Console()
 errors = Console(stderr=True)
 
-JSON = typer.Option(False, "--json", help="Print JSON for machines.")
+JSON = typer.Option("--json", help="Print JSON for machines.")
 TRACEBACK = False  # set by ``restock --traceback``
 
 
