@@ -118,7 +118,7 @@ def _on_the_pool(case: Case, policy: GatePolicy) -> Hearing:
     verdicts: dict[str, Verdict] = {}
     for key in case.challengers:
         token = case.bars.get(key, "")
-        if token and seen_until(token) is None:
+        if key in case.bars and seen_until(token) is None:
             continue
         verdict = pool.verdicts(case.incumbent, case.objective, after=token).get(key)
         if verdict is None:
