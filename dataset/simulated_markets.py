@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from restock.dataset.simulator_parameters import Parameters
 
+EURO = "DE FR IE ES NL BE PT IT FI AT CY GR MT LT"
 CURRENCY_OF = {
-    **dict.fromkeys("DE FR IE ES NL BE PT IT FI AT CY GR MT LT".split(), "EUR"),
+    **dict.fromkeys(EURO.split(), "EUR"),
     **{"GB": "GBP", "CH": "CHF", "AU": "AUD", "JE": "GBP", "NO": "NOK", "SE": "SEK"},
     **{"JP": "JPY", "DK": "DKK", "PL": "PLN", "US": "USD", "SG": "SGD", "IL": "ILS"},
     **{"CA": "CAD", "AE": "AED", "HK": "HKD", "CZ": "CZK", "BR": "BRL", "ZA": "ZAR"},
@@ -18,10 +19,11 @@ CURRENCY_OF = {
 }
 """The markets of the world, largest first as in ``SIZE_ORDER``, with their currencies."""
 
-SIZE_ORDER = (
+SIZES = (
     "GB DE FR IE ES NL CH BE PT AU JE IT NO SE CY FI AT DK JP PL US SG IL CA GR MT AE HK "
     "CZ BR ZA KR IS BH LB LT NG SA TH BM MX IN TR CL"
-).split()
+)
+SIZE_ORDER = SIZES.split()
 
 PER_POUND = {
     **{"GBP": 1.0, "EUR": 1.17, "USD": 1.27, "CHF": 1.12, "AUD": 1.93, "NOK": 13.4},
@@ -68,7 +70,7 @@ def make_markets(
             sizes = np.array(customers, dtype=np.int64)
     if sizes.size != len(codes) or (sizes < 1).any():
         raise ValueError(
-            f"{len(codes)} markets need as many sizes of at least one customer, not {sizes.tolist()}"
+            f"{len(codes)} markets need as many sizes, each at least 1, not {sizes.tolist()}"
         )
     made = []
     for code, size in zip(codes, sizes, strict=True):

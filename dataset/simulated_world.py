@@ -2,15 +2,20 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
+from restock.dataset.catalogue import Catalogue
 from restock.dataset.simulated_calendar import business_days, seasons
 from restock.dataset.simulated_markets import Market
+from restock.dataset.simulated_rooms import new_customers
 from restock.dataset.simulator_parameters import Parameters
-from restock.kernels.random import mix
-from restock.kernels.simulation import Customers, Habits, World, draw_customers
+from restock.kernels.random import keys_below
+from restock.kernels.simulation import Customers, Habits, World, alias_tables, draw_customers
 
 BURN = 365  # days that customers of old lived before the first visible one
 TAIL = 112  # days beyond the last visible one, so that the truth can look ahead
@@ -20,9 +25,8 @@ MARGIN = (0.25, 0.55)  # declared: costs are not in the sample
 ASSORTMENT = (0.6, 1.0)  # declared: share of the items that a market carries
 LOCAL_SD = 0.5  # declared: sd of the log of how well an item sells in a market
 
-NOUNS = ("CANDLE LAMP MUG BOWL FRAME CLOCK BAG BOX TIN HOOK SIGN PLATE CUSHION GARLAND BUNTING "
-         "JAR NOTEBOOK PURSE TRAY MAGNET UMBRELLA DOILY TEAPOT CAKE-STAND").split()  # fmt: skip
-COLOURS = "RED BLUE GREEN PINK WHITE BLACK IVORY SILVER RETRO VINTAGE SPOTTY STRIPED".split()
+NOUNS = "CANDLE LAMP MUG BOWL FRAME CLOCK BAG BOX TIN HOOK SIGN PLATE CUSHION JAR PURSE TRAY"
+COLOURS = "RED BLUE GREEN PINK WHITE BLACK IVORY SILVER RETRO VINTAGE SPOTTY STRIPED"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,25 +51,46 @@ class Setting:
 
     def customers(self, first: int, stop: int) -> Customers:
         """The customers ``first`` to ``stop`` of all, drawn afresh; the same at every call."""
-        rows = stop - first
-        each = self.tastes_each
-        blank = Customers(
-            np.zeros(rows, np.int32),
-            np.zeros(rows, np.uint64),
-            *(np.zeros(rows) for _ in range(6)),
-            np.zeros((rows, each), np.int32),
-            np.zeros((rows, each)),
-        )
+        rows = new_customers(stop - first, self.tastes_each)
         offsets = self.offsets
         for market in range(len(self.markets)):
             a, b = max(first, offsets[market]), min(stop, offsets[market + 1])
             if a < b:
-                part = Customers(*(column[a - first : b - first] for column in blank))
+                part = Customers._make(column[a - first : b - first] for column in rows)
                 tastes = self.taste_mix[market]
                 draw_customers(
                     self.world, self.habits, market, int(a - offsets[market]), tastes, part
                 )
-        return blank
+        return rows
+
+    def customer_ids(self, customers: NDArray[np.int32]) -> NDArray[np.object_]:
+        """Ids of customers by number: the market's code and seven digits, in the same order."""
+        market = np.searchsorted(self.offsets, customers, side="right") - 1
+        within = customers - self.offsets[market]
+        codes = [m.code for m in self.markets]
+        ids = [f"{codes[m]}{n:07d}" for m, n in zip(market.tolist(), within.tolist(), strict=True)]
+        return np.array(ids, dtype=object)
+
+    def item_table(self, items: NDArray[np.integer], cost: NDArray[np.float64]) -> pa.Table:
+        """The catalogue's table of these items."""
+        texts = {"id": self.item_ids, "name": self.item_names, "category": self.categories}
+        table = {name: pa.array(column[items], pa.string()) for name, column in texts.items()}
+        return pa.table({**table, "unit_cost": pa.array(cost.astype(np.float32))})
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """All customers and items, whether they order or not: code = number."""
+        offsets = self.offsets
+        everyone = np.arange(offsets[-1], dtype=np.int32)
+        market = np.searchsorted(offsets, everyone, side="right") - 1
+        rate = max(market.rate for market in self.markets)
+        ids = pa.array(self.customer_ids(everyone), pa.string())
+        cost = np.round(self.unit_cost * rate, 4)
+        return Catalogue(
+            customers=pa.table({"id": ids, "market": market.astype(np.int32)}),
+            items=self.item_table(np.arange(self.item_ids.size), cost),
+            markets=tuple(market.code for market in self.markets),
+        )
 
     tastes_each: int = 1
 
@@ -81,39 +106,43 @@ def build(
 ) -> Setting:
     """Draw the world from its parameters. The seed decides; customers are drawn later."""
     p = parameters
-    random = np.random.default_rng([seed, 1])
+    # a generator per attribute: one parameter changes no other attribute
+    (r_birth, r_death, r_popular, r_season, r_range, r_likes, r_noise, r_price, r_amount, r_due) = (
+        np.random.default_rng([seed, 1, n]) for n in range(10)
+    )
     total = BURN + days + TAIL
     calendar = business_days(p, start - dt.timedelta(days=BURN), total)
     clock = np.concatenate([[0.0], np.cumsum(calendar)])
     season = seasons(p, start - dt.timedelta(days=BURN), total)
 
     old = 1.0 / (1.0 + p.births_per_day * days)
-    newcomers = random.random(items) >= old
-    birth = np.where(newcomers, BURN + random.integers(0, days, items), 0).astype(np.int32)
+    newcomers = r_birth.random(items) >= old
+    birth = np.where(newcomers, BURN + r_birth.integers(0, days, items), 0)
     alive = np.maximum(birth, BURN)  # what was there at the start had survived until then
-    death = (alive + 1 + random.exponential(p.item_life, items)).clip(max=2**30).astype(np.int32)
-    popularity = np.exp(p.popularity_sd * random.standard_normal(items))
-    seasonal = random.random(items) < p.seasonal_share
+    death = (alive + 1 + r_death.exponential(p.item_life, items)).clip(max=2**30)
+    place = r_popular.standard_normal(items)
+    popularity = np.exp(place * np.where(place > 0, p.popularity_sd, p.rarity_sd))
+    seasonal = r_season.random(items) < p.seasonal_share
     peaks = np.array(p.season_peak) / np.sum(p.season_peak)
-    season_of = np.where(seasonal, 1 + random.choice(12, items, p=peaks), 0).astype(np.int32)
-    # a season's item sells as much in its weeks as another in a year
+    season_of = np.where(seasonal, 1 + r_season.choice(12, items, p=peaks), 0).astype(np.int32)
+    # in its weeks a season's item sells more than another, over the year less
     popularity = popularity / season.mean(axis=1)[season_of] ** 0.5
 
-    range_size = random.dirichlet(np.full(p.ranges, 3.0))
-    range_of = random.choice(p.ranges, items, p=range_size)
-    likes = random.gamma(p.range_shape, 1 / p.range_shape, (p.tastes, p.ranges)) + 1e-3
-    noise = np.exp(p.liking_sd * random.standard_normal((p.tastes, items)))
+    range_of = r_range.choice(p.ranges, items, p=r_range.dirichlet(np.full(p.ranges, 3.0)))
+    likes = gammaincinv(p.range_shape, r_likes.random((p.tastes, p.ranges))) / p.range_shape + 1e-3
+    noise = np.exp(p.liking_sd * r_noise.standard_normal((p.tastes, items)))
     taste = popularity * likes[:, range_of] * noise
     taste /= taste.sum(axis=1, keepdims=True)
-    alias, other = _alias_tables(taste)
+    alias, other = alias_tables(taste)
 
-    log_price = p.log_price + p.log_price_sd * random.standard_normal(items)
+    log_price = p.log_price + p.log_price_sd * r_price.standard_normal(items)
     list_price = np.maximum(np.round(np.exp(log_price), 2), 0.05)
-    margin = random.uniform(*MARGIN, items)
-    own = p.item_quantity_sd * random.standard_normal(items)
+    margin = r_price.uniform(*MARGIN, items)
+    own = p.item_quantity_sd * r_amount.standard_normal(items)
     log_quantity = p.log_quantity + p.price_slope * np.log(list_price) + own
     nice = np.array(NICE + MORE_NICE, dtype=np.float64)
 
+    quarters = (np.arange(total) - BURN) // 91
     local, taste_mix, keys = _localise(p, markets, items, seed)
     alive_share = _alive_share(birth, death, season, season_of, days)
     world = World(
@@ -121,31 +150,35 @@ def build(
         burn=BURN,
         market_key=keys,
         clock=np.tile(clock, (len(markets), 1)),
-        rate=np.array([market.rate for market in markets]),
+        price=np.array([[market.rate] for market in markets]) * (1.0 + p.inflation) ** quarters,
         local=local,
-        accept=np.maximum((local * alive_share) @ taste.T.astype(np.float32), 1e-6).astype(float),
-        birth=birth,
-        death=death,
+        accept=np.maximum((local * alive_share) @ taste.T, 1e-6),
+        birth=np.tile(birth.astype(np.int32), (len(markets), 1)),
+        death=np.tile(death.astype(np.int32), (len(markets), 1)),
         season=season,
         season_of=season_of,
         taste=taste.astype(np.float32),
         alias=alias,
         other=other,
-        period=(p.period * np.exp(p.period_sd * random.standard_normal(items))).astype(np.float32),
+        partner=_partners(range_of, popularity),
+        period=(p.period * np.exp(p.period_sd * r_due.standard_normal(items))).astype(np.float32),
         log_quantity=log_quantity.astype(np.float32),
         list_price=list_price,
         log_nice=np.log((nice[1:] + nice[:-1]) / 2),
         nice=nice.astype(np.float32),
         gap_shape=p.gap_shape,
         spread=p.spread,
+        together=p.together,
         floor=p.floor,
         strength=p.strength,
+        strength_per_gap=p.strength_per_gap,
         strength_shape=p.strength_shape,
         weakest=0.01 * p.strength,
         life=p.need_life,
+        life_per_gap=p.life_per_gap,
+        usual_gap=float(np.exp(p.log_gap)),
         pair_sd=p.pair_sd,
         line_sd=p.line_sd,
-        inflation=p.inflation,
         discount=p.discount,
         hour_mean=p.hour_mean,
         hour_sd=p.hour_sd,
@@ -162,12 +195,14 @@ def build(
         log_size_sd=p.log_size_sd,
         reorder_shape=p.reorder_shape,
         level_sd=p.level_sd,
+        level_per_size=p.level_per_size,
         focus=p.focus,
     )
     width = max(5, len(str(items)))
     ids = [f"{n + 10**width // 10:0{width}d}" for n in range(items)]
+    nouns, colours = NOUNS.split(), COLOURS.split()
     names = [
-        f"{COLOURS[n % len(COLOURS)]} {NOUNS[range_of[n] % len(NOUNS)]} No. {ids[n]}"
+        f"{colours[n % len(colours)]} {nouns[range_of[n] % len(nouns)]} No. {ids[n]}"
         for n in range(items)
     ]
     return Setting(
@@ -201,13 +236,25 @@ def _localise(
         local[row] = carried * weight
         taste_mix[row] = np.cumsum(random.dirichlet(np.full(p.tastes, 2.0)))
         taste_mix[row, -1] = 1.0
-        keys[row] = mix(mix(np.uint64(seed), name >> 32), name & 0xFFFFFFFF)
+        high, low = divmod(name, 1 << 32)
+        keys[row] = keys_below(keys_below(np.array([seed], np.uint64), high), low)[0]
     return local, taste_mix, keys
 
 
+def _partners(range_of: NDArray[np.int64], popularity: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Pairs of neighbours in popularity within a range; -1 for the odd one of a range."""
+    order = np.lexsort((-popularity, range_of))
+    place = np.arange(order.size) - np.searchsorted(range_of[order], range_of[order])
+    first = np.flatnonzero((place[:-1] % 2 == 0) & (range_of[order][:-1] == range_of[order][1:]))
+    partner = np.full(order.size, -1, dtype=np.int32)
+    partner[order[first]] = order[first + 1]
+    partner[order[first + 1]] = order[first]
+    return partner
+
+
 def _alive_share(
-    birth: NDArray[np.int32],
-    death: NDArray[np.int32],
+    birth: NDArray[np.int64],
+    death: NDArray[np.float64],
     season: NDArray[np.float32],
     season_of: NDArray[np.int32],
     days: int,
@@ -216,21 +263,3 @@ def _alive_share(
     sample = np.linspace(BURN, BURN + days - 1, min(days, 26)).astype(np.int64)
     there = (birth[:, None] <= sample) & (sample < death[:, None])
     return (there * season[:, sample][season_of]).mean(axis=1).astype(np.float32)
-
-
-def _alias_tables(taste: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Walker's alias tables of the rows, so that a draw takes one uniform number and one look-up."""
-    rows, items = taste.shape
-    alias = np.ones((rows, items), dtype=np.float32)
-    other = np.tile(np.arange(items, dtype=np.int32), (rows, 1))
-    for row in range(rows):
-        scaled = taste[row] * items
-        small = [int(n) for n in np.flatnonzero(scaled < 1)]
-        large = [int(n) for n in np.flatnonzero(scaled >= 1)]
-        while small and large:
-            low, high = small.pop(), large[-1]
-            alias[row, low], other[row, low] = scaled[low], high
-            scaled[high] -= 1 - scaled[low]
-            if scaled[high] < 1:
-                small.append(large.pop())
-    return alias, other

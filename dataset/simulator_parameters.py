@@ -63,7 +63,9 @@ class Parameters(BaseModel):
 
     # what is bought again
     strength: float = Field(gt=0)
-    """Mean intensity with which an order repeats an item that is due."""
+    """Mean intensity with which an order repeats an item that is due, at the usual gap."""
+    strength_per_gap: float = Field(ge=0)
+    """Elasticity of it to a customer's gap scale: who orders rarely repeats more at a time."""
     strength_shape: float = Field(gt=0)
     """Its gamma shape over pairs of customer and item."""
     reorder_shape: float = Field(gt=0)
@@ -73,11 +75,15 @@ class Parameters(BaseModel):
     period_sd: float = Field(ge=0)
     """sd of its log over items."""
     need_life: float = Field(gt=0)
-    """Mean days that a need lasts."""
+    """Mean days that a need lasts, for a customer with the usual gap."""
+    life_per_gap: float = Field(ge=0, le=1)
+    """Elasticity of that life to a customer's gap scale: 0 = days count, 1 = orders count."""
 
     # items
     popularity_sd: float = Field(ge=0)
-    """sd of the log of the popularity of items."""
+    """sd of the log of the popularity of items above the median."""
+    rarity_sd: float = Field(ge=0)
+    """The same below the median."""
     births_per_day: float = Field(ge=0)
     """New items in a day for each one that was there at the start."""
     item_life: float = Field(gt=0)
@@ -99,7 +105,9 @@ class Parameters(BaseModel):
     item_quantity_sd: float = Field(ge=0)
     """sd of log quantity between items of one price."""
     level_sd: float = Field(ge=0)
-    """sd of log quantity between customers."""
+    """sd of log quantity between customers of one usual basket."""
+    level_per_size: float
+    """Log quantity per log of the usual basket: wide assortments go with small quantities."""
     pair_sd: float = Field(ge=0)
     """sd of log quantity between pairs of customer and item."""
     line_sd: float = Field(ge=0)
@@ -110,6 +118,8 @@ class Parameters(BaseModel):
     """Rise of prices in a quarter."""
 
     # tastes
+    together: float = Field(ge=0, le=1)
+    """Chance that a discovery brings its partner along, a similar item of the same range."""
     tastes: int = Field(ge=1)
     """Number of latent tastes; a customer has ``tastes_each`` of them."""
     tastes_each: int = Field(ge=1)
@@ -125,7 +135,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a parameter file; pydantic's error names what is missing, unknown or out of range."""
+        """Read a parameter file; the error names what is missing, unknown or out of range."""
         return cls.model_validate(tomllib.loads(path.read_text()))
 
 

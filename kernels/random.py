@@ -6,6 +6,8 @@ The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast sp
 pseudorandom number generators", OOPSLA 2014).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,12 +25,27 @@ _SCALE = 2.0**-53
 
 
 @kernel
+def whole(value: np.signedinteger[Any]) -> int:
+    """An integer of any width as 64 bits, so that callees are compiled for one type only."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
+@kernel
 def mix(key: np.uint64, value: int) -> np.uint64:
     """The key of branch ``value`` under ``key``."""
     z = np.uint64(key) + (np.uint64(value) + _ONE) * _GOLDEN  # a signed key would shift wrongly
     z = (z ^ (z >> _S30)) * _MULTIPLY_1
     z = (z ^ (z >> _S27)) * _MULTIPLY_2
     return z ^ (z >> _S31)
+
+
+@kernel
+def keys_below(keys: NDArray[np.uint64], value: int) -> NDArray[np.uint64]:
+    """``mix(key, value)`` for each of some keys."""
+    found = np.empty_like(keys)
+    for at in range(keys.size):
+        found[at] = mix(keys[at], value)
+    return found
 
 
 @kernel

@@ -8,8 +8,10 @@ An order on day t takes item i with probability 1 - exp(-G a_i), independently o
 where G is gamma with mean 1 and shape ``world.spread`` and a_i is the customer's intensity:
 
     a_i = strength (1 - exp(-age / period)) season_i(t)     a need of the customer, if due
-        + fresh sum_j weight_j taste_{j,i} local_i season_i(t) / accept_j         discovery
+        + fresh (D_i A_i + together D_k A_k A_i) / (1 + together)             discovery
+    D_i = sum_j weight_j taste_{j,i} / accept_j,   A_i = local_i season_i(t) if available else 0
 
+where k is the partner of i: an item that is often taken with it.
 An item that is bought and is no need yet may become one (``remember``). ``fresh`` is what the
 needs leave of the customer's usual basket, so that re-orderers discover less.
 """
@@ -23,12 +25,14 @@ from restock.kernels.policy import kernel
 from restock.kernels.random import Stream, chance, gamma, mix, normal, open_stream, uniform
 
 Ints = NDArray[np.int32]
+Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-NEVER = 1 << 30
+NEVER = 1 << 30  # no order within the clock
+LOST = NEVER + 1  # the customer will not order again
 # branches of a customer's key
-GAP, LAPSE, BASKET, NEED, PAIR, LINE, HOUR, VISIT, WHO = range(9)
+GAP, LAPSE, BASKET, NEED, PAIR, LINE, HOUR, VISIT, WHO, SHOWN, FUTURE = range(11)
 
 
 class World(NamedTuple):
@@ -38,16 +42,17 @@ class World(NamedTuple):
     burn: int  # days before the first visible one
     market_key: NDArray[np.uint64]  # (M)
     clock: Floats  # (M, T + 1): business time at the start of each day
-    rate: Floats  # (M): currency units and price level per unit of the list price
+    price: Floats  # (M, T): units of the market's currency per unit of the list price
     local: Singles  # (M, N): how well an item sells in a market, 0 = not in its assortment
     accept: Floats  # (M, S): share of a taste's draws that the market can serve
-    birth: Ints  # (N): first day of an item
-    death: Ints  # (N): first day without it
+    birth: Ints  # (M, N): first day of an item in a market
+    death: Ints  # (M, N): first day without it
     season: Singles  # (C, T): factor in (0, 1] of each season on each day
     season_of: Ints  # (N)
     taste: Singles  # (S, N): each row sums to 1
     alias: Singles  # (S, N): Walker's alias table of ``taste``
     other: Ints  # (S, N)
+    partner: Ints  # (N): the item that is often taken with an item, -1 = none
     period: Singles  # (N): days after which a need is due
     log_quantity: Singles  # (N)
     list_price: Floats  # (N)
@@ -55,14 +60,17 @@ class World(NamedTuple):
     nice: Singles  # usual quantities
     gap_shape: float  # Weibull shape of the gaps between orders, in business time
     spread: float  # gamma shape of the size of an order
+    together: float  # chance that a discovery brings its partner along
     floor: float  # share of a basket that is always open to discovery
-    strength: float  # mean intensity of a need
+    strength: float  # mean intensity of a need, of a customer with the usual gap
+    strength_per_gap: float  # its elasticity to the gap
     strength_shape: float  # gamma shape of it over needs: small = few strong ones
     weakest: float  # needs below are forgotten at once
-    life: float  # mean life of a need, days
+    life: float  # mean life of a need, days, of a customer with the usual gap
+    life_per_gap: float  # its elasticity to the gap: 0 = days count, 1 = orders count
+    usual_gap: float  # business days
     pair_sd: float  # sd of log quantity between pairs of customer and item
     line_sd: float  # and within them
-    inflation: float  # rise of prices in a quarter
     discount: float  # off the list price for large quantities
     hour_mean: float  # minute of the day of an order
     hour_sd: float
@@ -74,6 +82,7 @@ class Customers(NamedTuple):
 
     market: Ints
     key: NDArray[np.uint64]
+    pair_key: NDArray[np.uint64]  # fixes a customer's quantity of an item in all futures
     arrival: Floats  # business time of the first order
     gap: Floats  # scale of the gaps, business days
     lapse: Floats  # chance to be lost after an order
@@ -132,6 +141,7 @@ class Habits(NamedTuple):
     log_size_sd: float
     reorder_shape: float  # gamma shape of the factor on needs, mean 1
     level_sd: float  # sd of the log factor on quantities
+    level_per_size: float  # change of that log factor with the log of the usual basket
     focus: float  # Dirichlet concentration of the weights of a customer's tastes
 
 
@@ -150,6 +160,7 @@ def draw_customers(
         key = mix(world.market_key[market], first + row)
         rows.market[row] = market
         rows.key[row] = key
+        rows.pair_key[row] = mix(key, PAIR)
         open_stream(stream, mix(key, WHO))
         begin, end = clock[world.burn], clock[world.burn + habits.days]
         if uniform(stream) < habits.old_share:
@@ -160,7 +171,8 @@ def draw_customers(
         rows.lapse[row] = a / (a + b)
         rows.size[row] = np.exp(habits.log_size + habits.log_size_sd * normal(stream))
         rows.reorder[row] = gamma(stream, habits.reorder_shape) / habits.reorder_shape
-        rows.level[row] = habits.level_sd * normal(stream)
+        relative = np.log(rows.size[row]) - habits.log_size
+        rows.level[row] = habits.level_sd * normal(stream) + habits.level_per_size * relative
         total = 0.0
         for j in range(n_tastes):
             rows.segment[row, j] = np.searchsorted(mix_of_tastes, uniform(stream))
@@ -171,37 +183,94 @@ def draw_customers(
 
 
 @kernel
+def alias_tables(weights: Floats) -> tuple[Singles, Ints]:
+    """Walker's alias tables of rows that sum to 1: a draw is one number and one look-up."""
+    rows, items = weights.shape
+    alias = np.ones((rows, items), dtype=np.float32)
+    other = np.zeros((rows, items), dtype=np.int32)
+    small, large = np.empty(items, dtype=np.int32), np.empty(items, dtype=np.int32)
+    for row in range(rows):
+        scaled = weights[row] * items
+        n_small, n_large = 0, 0
+        for item in range(items):
+            other[row, item] = item
+            if scaled[item] < 1.0:
+                small[n_small] = item
+                n_small += 1
+            else:
+                large[n_large] = item
+                n_large += 1
+        while n_small > 0 and n_large > 0:
+            n_small -= 1
+            low, high = small[n_small], large[n_large - 1]
+            alias[row, low] = scaled[low]
+            other[row, low] = high
+            scaled[high] -= 1.0 - scaled[low]
+            if scaled[high] < 1.0:
+                n_large -= 1
+                small[n_small] = high
+                n_small += 1
+    return alias, other
+
+
+@kernel
 def available(world: World, market: int, item: int, t: int) -> bool:
     """Whether the market has the item in its assortment and in stock on day t."""
-    if t < world.birth[item] or t >= world.death[item] or world.local[market, item] <= 0.0:
+    if world.local[market, item] <= 0.0:
+        return False
+    if t < world.birth[market, item] or t >= world.death[market, item]:
         return False
     week = mix(mix(world.market_key[market], item), t // 7)
     return chance(week, 0) >= world.stock_out
 
 
 @kernel
-def occasion(world: World, customers: Customers, who: int, number: int, last: int) -> int:
-    """The day of order ``number`` (from 0), the one before being on day ``last``; or NEVER."""
-    key = customers.key[who]
-    clock = world.clock[customers.market[who]]
-    if number == 0:
-        target = customers.arrival[who]
-    else:
-        if last >= world.burn and chance(mix(key, LAPSE), number) < customers.lapse[who]:
-            return NEVER
-        wait = (-np.log(chance(mix(key, GAP), number))) ** (1.0 / world.gap_shape)
-        target = clock[last + 1] + customers.gap[who] * wait
-    if target >= clock[-1]:
-        return NEVER
-    return np.searchsorted(clock, target, side="right") - 1
+def available_items(world: World, market: int, t: int) -> NDArray[np.bool_]:
+    """``available`` for all items of a market."""
+    n_items = world.taste.shape[1]
+    found = np.empty(n_items, dtype=np.bool_)
+    for item in range(n_items):
+        found[item] = available(world, market, item, t)
+    return found
 
 
 @kernel
-def discovery(world: World, customers: Customers, who: int, item: int) -> float:
-    """The customer's intensity for an item per unit of ``fresh``, season and stock aside."""
-    market = customers.market[who]
-    total = 0.0
-    for j in range(customers.segment.shape[1]):
-        taste = customers.segment[who, j]
-        total += customers.weight[who, j] * world.taste[taste, item] / world.accept[market, taste]
-    return total * world.local[market, item]
+def appeal(world: World, market: int, item: int, t: int) -> float:
+    """A_i: what share of the draws of an item the market serves on day t, stock aside."""
+    return float(world.local[market, item] * world.season[world.season_of[item], t])
+
+
+@kernel
+def occasion(world: World, customers: Customers, who: int, number: int, last: int, now: int) -> int:
+    """The day of order ``number`` (from 0), the one before being on day ``last``.
+
+    now: the first day on which it can be; there was none between ``last`` and ``now``.
+    Returns NEVER when it lies beyond the clock and LOST when the customer has lapsed.
+    """
+    if number > 0:
+        if is_lost(world, customers, who, number, last):
+            return LOST
+        return again(world, customers, who, number, last, now)
+    clock = world.clock[customers.market[who]]
+    return int(np.searchsorted(clock, customers.arrival[who], side="right") - 1)
+
+
+@kernel
+def again(world: World, customers: Customers, who: int, number: int, last: int, now: int) -> int:
+    """The same for an order after the first, of a customer that has not lapsed."""
+    clock = world.clock[customers.market[who]]
+    start, gap, shape = clock[last + 1], customers.gap[who], world.gap_shape
+    survived = ((clock[now] - start) / gap) ** shape
+    wait = (survived - np.log(chance(mix(customers.key[who], GAP), number))) ** (1.0 / shape)
+    target = start + gap * wait
+    if target >= clock[-1]:
+        return NEVER
+    return max(np.searchsorted(clock, target, side="right") - 1, now)
+
+
+@kernel
+def is_lost(world: World, customers: Customers, who: int, number: int, last: int) -> bool:
+    """Whether the customer lapsed after its order ``number - 1`` on day ``last``."""
+    if last < world.burn:  # before the first visible day nobody lapses
+        return False
+    return chance(mix(customers.key[who], LAPSE), number) < customers.lapse[who]

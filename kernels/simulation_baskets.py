@@ -3,7 +3,17 @@
 import numpy as np
 
 from restock.kernels.policy import kernel
-from restock.kernels.random import chance, exponential, gamma, mix, normal, open_stream, uniform
+from restock.kernels.random import (
+    Stream,
+    chance,
+    exponential,
+    gamma,
+    mix,
+    normal,
+    open_stream,
+    uniform,
+    whole,
+)
 from restock.kernels.simulation import (
     BASKET,
     NEED,
@@ -11,6 +21,7 @@ from restock.kernels.simulation import (
     Needs,
     Scratch,
     World,
+    appeal,
     available,
 )
 
@@ -23,14 +34,14 @@ def weigh_needs(
 
     Returns ``fresh``: what the needs leave of the usual basket, at least its floor.
     """
-    market = customers.market[who]
+    market = whole(customers.market[who])
     total = 0.0
     before = -1
     slot = needs.head[head]
     while slot >= 0:
         after = needs.next[slot]
-        item = needs.item[slot]
-        if needs.end[slot] <= t or world.death[item] <= t:
+        item = whole(needs.item[slot])  # one integer type: one compilation of callees
+        if needs.end[slot] <= t or world.death[market, item] <= t:
             if before < 0:
                 needs.head[head] = after
             else:
@@ -52,11 +63,44 @@ def weigh_needs(
 
 
 @kernel
+def put(scratch: Scratch, item: int, count: int) -> int:
+    """Put an item into a basket of ``count`` unless it is there; returns the new count."""
+    if scratch.chosen[item]:
+        return count
+    scratch.basket[count] = item
+    scratch.chosen[item] = True
+    return count + 1
+
+
+@kernel
+def sort_basket(scratch: Scratch, count: int) -> None:
+    """Sort the first ``count`` items, ascending, by insertion: baskets are short."""
+    basket = scratch.basket
+    for at in range(1, count):
+        item = basket[at]
+        place = at
+        while place > 0 and basket[place - 1] > item:
+            basket[place] = basket[place - 1]
+            place -= 1
+        basket[place] = item
+
+
+@kernel
+def draw_item(world: World, taste: int, stream: Stream) -> int:
+    """Draw an item from a taste (Walker's alias method: one number, one look-up)."""
+    place = uniform(stream) * world.taste.shape[1]
+    item = int(place)
+    if place - item >= world.alias[taste, item]:
+        item = whole(world.other[taste, item])
+    return item
+
+
+@kernel
 def fill_basket(
     world: World, customers: Customers, who: int, t: int, needs: Needs, head: int, scratch: Scratch
 ) -> int:
     """Choose the items of an order into ``scratch.basket``, ascending; returns how many."""
-    market = customers.market[who]
+    market = whole(customers.market[who])
     key = mix(mix(customers.key[who], BASKET), t)
     stream = scratch.stream
     open_stream(stream, key)
@@ -65,33 +109,32 @@ def fill_basket(
     count = 0
     slot = needs.head[head]
     while slot >= 0:
-        item = needs.item[slot]
+        item = whole(needs.item[slot])
         mean = factor * scratch.rate[item]
         u = chance(key, item)
         if u < mean and u < 1.0 - np.exp(-mean):
-            scratch.basket[count] = item
-            scratch.chosen[item] = True
-            count += 1
+            count = put(scratch, item, count)
         slot = needs.next[slot]
-    n_items = world.taste.shape[1]
+    per_draw = factor * fresh / (1.0 + world.together)
     for j in range(customers.segment.shape[1]):
-        taste = customers.segment[who, j]
-        mean = factor * fresh * customers.weight[who, j] / world.accept[market, taste]
+        taste = whole(customers.segment[who, j])
+        mean = per_draw * customers.weight[who, j] / world.accept[market, taste]
         passed = exponential(stream)
-        while passed < mean:  # a Poisson number of draws, each kept if the market has the item
+        while passed < mean:  # a Poisson number of draws, each kept if the market can serve it
             passed += exponential(stream)
-            place = uniform(stream) * n_items
-            item = int(place)
-            if place - item >= world.alias[taste, item]:
-                item = world.other[taste, item]
-            kept = world.local[market, item] * world.season[world.season_of[item], t]
-            if uniform(stream) >= kept or scratch.chosen[item]:
+            item = draw_item(world, taste, stream)
+            if uniform(stream) >= appeal(world, market, item, t):
                 continue
-            if available(world, market, item, t):
-                scratch.basket[count] = item
-                scratch.chosen[item] = True
-                count += 1
-    scratch.basket[:count].sort()
+            if not available(world, market, item, t):
+                continue
+            count = put(scratch, item, count)
+            partner = whole(world.partner[item])
+            if partner < 0:
+                continue
+            brought = world.together * appeal(world, market, partner, t)
+            if uniform(stream) < brought and available(world, market, partner, t):
+                count = put(scratch, partner, count)
+    sort_basket(scratch, count)
     return count
 
 
@@ -108,8 +151,11 @@ def remember(
 ) -> None:
     """Let the basket change the customer's needs, and leave the scratch space empty."""
     key = mix(customers.key[who], NEED)
+    slow = customers.gap[who] / world.usual_gap
+    life = world.life * slow**world.life_per_gap
+    scale = customers.reorder[who] * slow**world.strength_per_gap
     for at in range(count):
-        item = scratch.basket[at]
+        item = whole(scratch.basket[at])
         scratch.chosen[item] = False
         slot = scratch.slot_of[item]
         if slot >= 0:
@@ -117,14 +163,14 @@ def remember(
             continue
         open_stream(scratch.stream, mix(mix(key, item), t))
         shape = world.strength_shape
-        strength = gamma(scratch.stream, shape) / shape * world.strength * customers.reorder[who]
+        strength = gamma(scratch.stream, shape) / shape * world.strength * scale
         if strength < world.weakest:
             continue
         needs.n_free[0] -= 1
         slot = needs.free[needs.n_free[0]]
         needs.item[slot] = item
         needs.last[slot] = t
-        needs.end[slot] = t + 1 + int(world.life * exponential(scratch.stream))
+        needs.end[slot] = t + 1 + int(life * exponential(scratch.stream))
         needs.strength[slot] = strength
         needs.period[slot] = world.period[item] * np.exp(0.5 * normal(scratch.stream))
         needs.next[slot] = needs.head[head]

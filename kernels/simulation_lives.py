@@ -3,11 +3,10 @@
 import numpy as np
 
 from restock.kernels.policy import kernel
-from restock.kernels.random import bell, mix
+from restock.kernels.random import bell, mix, whole
 from restock.kernels.simulation import (
     HOUR,
     LINE,
-    PAIR,
     Customers,
     Ints,
     Lines,
@@ -17,6 +16,13 @@ from restock.kernels.simulation import (
     occasion,
 )
 from restock.kernels.simulation_baskets import fill_basket, forget, remember
+
+
+@kernel
+def minute_of_visit(world: World, customers: Customers, who: int, t: int) -> int:
+    """The minute of the day, between 06:00 and 21:00, at which the customer is in the shop."""
+    hour = world.hour_mean + world.hour_sd * bell(mix(customers.key[who], HOUR), t)
+    return min(max(int(hour), 360), 1259)
 
 
 @kernel
@@ -35,13 +41,11 @@ def write_lines(
     ``base`` is the number, among all customers, of row 0 of ``customers``.
     """
     key = customers.key[who]
-    hour = world.hour_mean + world.hour_sd * bell(mix(key, HOUR), t)
-    minute = min(max(int(hour), 360), 1259)
-    pair, line = mix(key, PAIR), mix(mix(key, LINE), t)
-    quarters = (t - world.burn) // 91
-    factor = world.rate[customers.market[who]] * (1.0 + world.inflation) ** quarters
+    minute = minute_of_visit(world, customers, who, t)
+    pair, line = customers.pair_key[who], mix(mix(key, LINE), t)
+    factor = world.price[customers.market[who], t]
     for n in range(basket.size):
-        item = basket[n]
+        item = whole(basket[n])
         usual = world.log_quantity[item] + customers.level[who]
         log_q = usual + world.pair_sd * bell(pair, item) + world.line_sd * bell(line, item)
         price = world.list_price[item] * factor
@@ -53,6 +57,40 @@ def write_lines(
         lines.item[at + n] = item
         lines.quantity[at + n] = world.nice[np.searchsorted(world.log_nice, log_q)]
         lines.price[at + n] = max(np.floor(price * 100.0 + 0.5) / 100.0, 0.01)
+
+
+@kernel
+def live_on(
+    world: World,
+    customers: Customers,
+    who: int,
+    base: int,
+    t: int,
+    number: int,
+    until: int,
+    needs: Needs,
+    head: int,
+    scratch: Scratch,
+    lines: Lines,
+    n: int,
+) -> int:
+    """Follow one customer from its order ``number`` on day ``t`` up to day ``until``.
+
+    n: the number of lines already there. Returns the number of lines now; -1 when ``lines``
+    has no room for all (the needs are then of no use any more).
+    """
+    while t < until:
+        count = fill_basket(world, customers, who, t, needs, head, scratch)
+        basket = scratch.basket[:count]
+        remember(world, customers, who, t, needs, head, scratch, count)
+        if t >= world.burn:
+            if n + count > lines.item.size:
+                return -1
+            write_lines(world, customers, who, base, t, basket, lines, n)
+            n += count
+        number += 1
+        t = occasion(world, customers, who, number, t, t + 1)
+    return n
 
 
 @kernel
@@ -73,20 +111,10 @@ def live(
     the number of lines now. Uses list 0 of ``needs``, which has a slot per item.
     """
     for who in range(first, customers.key.size):
-        begin = n
-        number = 0
-        t = occasion(world, customers, who, 0, -1)
-        while t < until:
-            count = fill_basket(world, customers, who, t, needs, 0, scratch)
-            if t >= world.burn:
-                if n + count > lines.item.size:
-                    remember(world, customers, who, t, needs, 0, scratch, count)
-                    forget(needs, 0)
-                    return who, begin
-                write_lines(world, customers, who, base, t, scratch.basket[:count], lines, n)
-                n += count
-            remember(world, customers, who, t, needs, 0, scratch, count)
-            number += 1
-            t = occasion(world, customers, who, number, t)
+        t = occasion(world, customers, who, 0, -1, 0)
+        more = live_on(world, customers, who, base, t, 0, until, needs, 0, scratch, lines, n)
         forget(needs, 0)
+        if more < 0:
+            return who, n
+        n = more
     return customers.key.size, n
