@@ -23,7 +23,9 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
     if as_json:
         print_json([line._asdict() for line in lines])
     else:
-        table = Table("", "", "found", "remedy", box=None)
+        table = Table("", "", box=None)
+        for heading in ("found", "remedy"):
+            table.add_column(heading, overflow="fold")
         for line in lines:
             state = f"[{STYLES[line.state]}]{line.state}[/]"
             table.add_row(line.name, state, _plain(line.found), _plain(line.remedy))

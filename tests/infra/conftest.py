@@ -1,5 +1,6 @@
 """Real servers, one of each for all tests: Prefect and Azurite; an empty home for a test."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from restock.infra.prefect_env import environment, send_what_is_left
-from restock.infra.prefect_server import embedded, wait_for
-from restock.infra.processes import stop
+from restock.infra.prefect_server import serve, wait_for
+from restock.infra.processes import free_port, stop
 from restock.infra.settings import Settings, load_settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
@@ -41,7 +42,8 @@ def prefect_api(server_settings: Settings) -> Iterator[str]:
     )
 
     variables = environment(server_settings)
-    server = embedded(server_settings.home, environment=variables)
+    # A whole server, which schedules too; it ends with this process.
+    server = serve(server_settings.home, free_port(), environment=variables, parent=os.getpid())
     try:
         wait_for(server)
         url = f"{server.url}/api"

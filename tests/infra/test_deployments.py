@@ -1,0 +1,188 @@
+"""What is declared is checked before anything changes, and does what it says on a real server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import yaml
+
+from restock.infra.deployments import DeploymentsError, check, packaged, read_prefect_file
+from restock.infra.markets import load_markets
+from restock.infra.prefect_env import environment
+from restock.infra.settings import Settings
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.unit
+def test_every_market_is_retrained_once_a_night_in_its_own_zone() -> None:
+    markets = load_markets()
+    declared = read_prefect_file(packaged())
+    covered = [
+        code for one in declared.scheduled for code in markets.in_group(one.parameters["group"])
+    ]
+    assert sorted(covered) == sorted(markets)
+    for one in declared.scheduled:
+        assert one.parameters["as_of"] == "scheduled"
+        assert one.concurrency_limit is not None and one.concurrency_limit.limit == 1
+        zone = ZoneInfo(markets.schedule_groups[one.parameters["group"]])
+        assert [schedule.timezone for schedule in one.schedules] == [zone.key]
+
+
+@pytest.mark.unit
+def test_no_schedule_falls_into_a_change_of_the_clocks() -> None:
+    """The time exists, once, on every day: two years of every zone."""
+    for one in read_prefect_file(packaged()).scheduled:
+        minute, hour = one.schedules[0].cron.split()[:2]
+        zone = ZoneInfo(one.schedules[0].timezone)
+        for day in range(731):
+            morning = datetime.fromordinal(datetime(2026, 1, 1).toordinal() + day)
+            local = morning.replace(hour=int(hour), minute=int(minute), tzinfo=zone)
+            there_and_back = local.astimezone(UTC).astimezone(zone)
+            assert there_and_back.replace(tzinfo=None) == local.replace(tzinfo=None)
+            assert local.replace(fold=1).utcoffset() == local.utcoffset()
+
+
+@pytest.mark.unit
+def test_the_packaged_deployments_are_right() -> None:
+    assert check(packaged(), load_markets()).deployments
+
+
+def _first(declared: dict[str, Any]) -> dict[str, Any]:
+    one: dict[str, Any] = declared["deployments"][0]
+    return one
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda d: _first(d).update(schedulse=[]), "schedulse"),
+        (lambda d: _first(d).update(parameters={"groop": "gulf"}), "no parameter groop"),
+        (lambda d: _first(d)["parameters"].update(markets=7), "markets"),
+        (lambda d: _first(d)["schedules"][0].update(cron="10 25 * * *"), "10 25"),
+        (lambda d: _first(d)["schedules"][0].update(timezone="Europe/Paradise"), "Paradise"),
+        (lambda d: _first(d).update(entrypoint="restock.flows.retrain.retain"), "retain"),
+        (lambda d: _first(d)["schedules"][0].update(timezone="Asia/Seoul"), "east-asia is Asia"),
+        (lambda d: d["deployments"].pop(), "americas: 0 nightly deployments"),
+        (lambda d: d["deployments"].append(_first(d)), "east-asia: declared 2 times"),
+        (lambda d: _first(d)["schedules"][0].update(active=False), "east-asia: 0 nightly"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_changed(
+    tmp_path: Path, edit: Edit, reason: str
+) -> None:
+    declared = yaml.safe_load((packaged() / "prefect.yaml").read_text())
+    declared = yaml.safe_load(yaml.safe_dump(declared))  # without the anchors
+    for one in declared["deployments"]:
+        one["schedules"] = [dict(schedule) for schedule in one["schedules"]]
+        one["parameters"] = dict(one["parameters"])
+    edit(declared)
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(declared))
+    with pytest.raises(DeploymentsError, match=reason):
+        check(tmp_path, load_markets())
+
+
+@pytest.mark.unit
+def test_a_misspelt_automation_is_named(tmp_path: Path) -> None:
+    (tmp_path / "prefect.yaml").write_text((packaged() / "prefect.yaml").read_text())
+    (tmp_path / "automations").mkdir()
+    about = yaml.safe_load((packaged() / "automations" / "zombies.yaml").read_text())
+    about["triger"] = about.pop("trigger")
+    (tmp_path / "automations" / "zombies.yaml").write_text(yaml.safe_dump(about))
+    with pytest.raises(DeploymentsError, match="triger"):
+        check(tmp_path, load_markets())
+
+
+def deploy(api: str, settings: Settings, *arguments: str) -> None:
+    """The command that CI runs."""
+    subprocess.run(
+        [sys.executable, "-m", "restock.infra.deploy", *arguments],
+        env={**os.environ, **environment(settings), "PREFECT_API_URL": api},
+        check=True,
+        timeout=180,
+    )
+
+
+def ask(api: str, path: str, **body: Any) -> Any:
+    """The answer of the server."""
+    return httpx.post(f"{api}{path}", json=body, timeout=10).raise_for_status().json()
+
+
+@pytest.mark.platform
+def test_a_real_server_schedules_every_group_and_twice_is_once(
+    prefect_api: str, server_settings: Settings
+) -> None:
+    deploy(prefect_api, server_settings)
+    automation = ask(prefect_api, "/automations/filter")[0]
+    httpx.patch(f"{prefect_api}/automations/{automation['id']}", json={"enabled": False})
+    deploy(prefect_api, server_settings)
+
+    groups = load_markets().schedule_groups
+    deployments = {one["id"]: one for one in ask(prefect_api, "/deployments/filter")}
+    assert sorted(one["name"] for one in deployments.values()) == sorted(groups)
+    scheduled = {run["deployment_id"] for run in ask(prefect_api, "/flow_runs/filter")}
+    assert scheduled == deployments.keys()
+    for one in deployments.values():
+        assert one["global_concurrency_limit"]["limit"] == 1
+        assert one["schedules"][0]["schedule"]["timezone"] == groups[one["name"]]
+    for run in ask(prefect_api, "/flow_runs/filter"):
+        zone = ZoneInfo(groups[deployments[run["deployment_id"]]["name"]])
+        due = datetime.fromisoformat(run["expected_start_time"]).astimezone(zone)
+        assert (due.hour, due.minute) == (4, 10)
+    automations = ask(prefect_api, "/automations/filter")
+    assert [one["name"] for one in automations] == ["restock-zombies"]
+    assert automations[0]["enabled"] is False  # switched off by hand: it stays off
+
+
+KILLED = """
+import os, signal, time
+from prefect import flow
+
+@flow
+def sleeper() -> None:
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+sleeper()
+"""
+
+
+@pytest.mark.platform
+def test_a_flow_that_is_killed_does_not_run_for_ever(
+    prefect_api: str, server_settings: Settings
+) -> None:
+    """The shipped automation, with ten seconds of patience instead of ninety."""
+    about = yaml.safe_load((packaged() / "automations" / "zombies.yaml").read_text())
+    impatient = {**about, "name": "impatient", "trigger": {**about["trigger"], "within": 10}}
+    httpx.post(f"{prefect_api}/automations/", json=impatient).raise_for_status()
+    flow = subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        env={**os.environ, **environment(server_settings), "PREFECT_API_URL": prefect_api},
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert flow.stdout is not None
+        flow.stdout.readline()
+        time.sleep(3)  # its first heartbeat reaches the server
+        os.kill(flow.pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        state = None
+        while state != "CRASHED" and time.monotonic() < until:
+            runs = ask(prefect_api, "/flow_runs/filter", flows={"name": {"any_": ["sleeper"]}})
+            state = runs[0]["state_type"]
+            time.sleep(0.5)
+        assert state == "CRASHED"
+        assert "heartbeat" in runs[0]["state"]["message"]
+    finally:
+        flow.kill()
+        flow.wait()
