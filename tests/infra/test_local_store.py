@@ -111,6 +111,22 @@ def test_writers_and_deleters_of_one_folder_do_not_disturb_each_other(store: Loc
     assert not failed
 
 
+def test_a_folder_that_vanishes_while_it_is_made_is_made_again(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, lost = Path.mkdir, [FileExistsError(), FileNotFoundError()]
+
+    def vanish(path: Path, *given: object, **options: object) -> None:
+        if path.name == "b" and lost:
+            raise lost.pop()
+        mkdir(path, *given, **options)
+
+    monkeypatch.setattr(Path, "mkdir", vanish)
+    store.put("a/b/c", b"1")
+    assert store.get("a/b/c").data == b"1"
+    assert not lost
+
+
 WRITER = """
 import sys
 from pathlib import Path
