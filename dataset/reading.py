@@ -223,9 +223,17 @@ def _quarantine(opened: list[Opened], ledger: Ledger) -> pd.DataFrame:
         texts = frame.select_dtypes("category").columns
         frames.append(frame.astype(dict.fromkeys(texts, object)))
         start = stop
-    table = pd.concat(frames, ignore_index=True)
+    table = frames[0].reset_index(drop=True) if len(frames) == 1 else _stacked(frames)
     table.index = pd.Index(np.flatnonzero(aside), name="line")
     return table.assign(reason=ledger.reason_of(aside))
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    columns = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    # a column that is empty in one file must not decide the type of it in all of them
+    known = [frame.dropna(axis="columns", how="all") for frame in frames if len(frame)]
+    table = pd.concat(known, ignore_index=True) if known else frames[0].reset_index(drop=True)
+    return table.reindex(columns=columns)
 
 
 def _value(quantity: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[np.float64]:
