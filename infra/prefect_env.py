@@ -17,6 +17,7 @@ from restock.infra import logs
 from restock.infra.platform_state import standing
 from restock.infra.prefect_server import STARTUP_SECONDS, embedded, wait_for
 from restock.infra.processes import Service, stop
+from restock.infra.runners import thread_plan
 from restock.infra.settings import Settings
 
 API_URL = "PREFECT_API_URL"
@@ -54,8 +55,17 @@ def environment(settings: Settings, *, console: str = logs.QUIET) -> dict[str, s
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         **logs.environment(console),
+        **_threads(settings),
         **settings.environment(),
     }
+
+
+def _threads(settings: Settings) -> dict[str, str]:
+    """Tasks on threads share this process, so that its libraries get one task's share each.
+
+    Dask's workers are given theirs by the runner.
+    """
+    return thread_plan(settings).environment() if settings.runner == "threads" else {}
 
 
 def configure(settings: Settings, *, console: str = logs.QUIET) -> str | None:

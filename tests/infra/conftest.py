@@ -9,7 +9,7 @@ import pytest
 
 from restock.infra.prefect_env import environment, send_what_is_left
 from restock.infra.prefect_server import serve, wait_for
-from restock.infra.processes import free_port, stop
+from restock.infra.processes import Service, free_port, stop
 from restock.infra.settings import Settings, load_settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
@@ -32,8 +32,24 @@ def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(server_settings: Settings) -> Iterator[str]:
-    """Address of a real server; prefect in this process talks to it."""
+def prefect_server(server_settings: Settings) -> Iterator[Service]:
+    """A real server, whole: it schedules, and it ends with this process."""
+    server = serve(
+        server_settings.home,
+        free_port(),
+        environment=environment(server_settings),
+        parent=os.getpid(),
+    )
+    try:
+        wait_for(server)
+        yield server
+    finally:
+        stop([server])
+
+
+@pytest.fixture(scope="session")
+def prefect_api(server_settings: Settings, prefect_server: Service) -> Iterator[str]:
+    """Address of the real server; prefect in this process talks to it."""
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_HOME,
@@ -41,20 +57,13 @@ def prefect_api(server_settings: Settings) -> Iterator[str]:
         temporary_settings,
     )
 
-    variables = environment(server_settings)
-    # A whole server, which schedules too; it ends with this process.
-    server = serve(server_settings.home, free_port(), environment=variables, parent=os.getpid())
-    try:
-        wait_for(server)
-        url = f"{server.url}/api"
-        with temporary_settings(
-            {
-                PREFECT_API_URL: url,
-                PREFECT_HOME: variables["PREFECT_HOME"],
-                PREFECT_RESULTS_DEFAULT_SERIALIZER: "json",
-            }
-        ):
-            yield url
-            send_what_is_left()
-    finally:
-        stop([server])
+    url = f"{prefect_server.url}/api"
+    with temporary_settings(
+        {
+            PREFECT_API_URL: url,
+            PREFECT_HOME: str(server_settings.home / "prefect"),
+            PREFECT_RESULTS_DEFAULT_SERIALIZER: "json",
+        }
+    ):
+        yield url
+        send_what_is_left()
