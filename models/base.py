@@ -170,8 +170,8 @@ class Recommender(ABC, Generic[C]):
         self, customers: IntArray, k: int, history: str, allowed: BoolArray | None
     ) -> tuple[IntArray, BoolArray]:
         past = self.past
-        if k < 1:
-            raise ValueError(f"k must be at least 1, not {k}")
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"k must be a whole number of at least 1, not {k}")
         if history not in _HISTORY:
             raise ValueError(f"history must be one of any, repeat, new, not {history!r}")
         codes = np.asarray(customers)
@@ -185,9 +185,10 @@ class Recommender(ABC, Generic[C]):
             raise ValueError(f"customer codes must lie in 0..{known - 1}")
         if allowed is None:
             return codes.astype(np.int32), np.ones(past.n_items, dtype=bool)
-        if np.shape(allowed) != (past.n_items,) or allowed.dtype != np.bool_:
+        mask = np.array(allowed)
+        if mask.shape != (past.n_items,) or mask.dtype != np.bool_:
             raise ValueError(f"allowed must be a bool array of shape ({past.n_items},)")
-        return codes.astype(np.int32), np.array(allowed)
+        return codes.astype(np.int32), mask
 
     # files --------------------------------------------------------------------------------
     def save(self, folder: Path) -> None:

@@ -325,8 +325,9 @@ class RecommenderContract:
         train = many()
         model = self.model().fit(train)
         one = np.array([0], dtype=np.int32)
-        bad: list[tuple[str, Any, int, dict[str, Any]]] = [
+        bad: list[tuple[str, Any, Any, dict[str, Any]]] = [
             ("k must be", one, 0, {}),
+            ("k must be", one, 2.5, {}),
             ("history must be", one, K, {"history": "old"}),
             ("integer codes", np.array(["a"]), K, {}),
             ("integer codes", np.array([0.5]), K, {}),
@@ -335,6 +336,7 @@ class RecommenderContract:
             ("customer codes must lie in", np.array([-1]), K, {}),
             ("allowed must be", one, K, {"allowed": np.ones(train.n_items + 1, dtype=bool)}),
             ("allowed must be", one, K, {"allowed": np.ones(train.n_items)}),
+            ("allowed must be", one, K, {"allowed": [True]}),
         ]
         for message, customers, k, how in bad:
             with pytest.raises(ValueError, match=message):
