@@ -1,6 +1,7 @@
 """How commands speak: tables for people, JSON for machines, errors without a traceback."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-console = Console()
+# a file or a pipe has no width of its own: wide enough for the table of markets
+console = Console(width=None if sys.stdout.isatty() else 180)
 errors = Console(stderr=True)
 
 JSON = typer.Option("--json", help="Print JSON for machines.")

@@ -11,7 +11,13 @@ from restock.evaluation.folds import Fold, rolling_folds
 from restock.evaluation.gate import gate
 from restock.evaluation.judging import evaluate
 from restock.evaluation.objective import Objective
-from restock.evaluation.refresh import RefreshCheck, RefreshPolicy, refresh_check
+from restock.evaluation.refresh import (
+    RefreshCheck,
+    RefreshPolicy,
+    check_lists,
+    check_skill,
+    refresh_check,
+)
 from restock.evaluation.scorecard import Scorecard
 from restock.evaluation.verdict import Verdict
 
@@ -25,6 +31,8 @@ __all__ = [
     "Scorecard",
     "Verdict",
     "bar_token",
+    "check_lists",
+    "check_skill",
     "compare",
     "evaluate",
     "gate",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from restock.evaluation.comparison import compare
 from restock.evaluation.objective import Objective
 from restock.evaluation.scorecard import Scorecard
+from restock.evaluation.verdict import Verdict
 
 Side = Sequence[Scorecard]
 
@@ -34,6 +35,9 @@ class RefreshPolicy(BaseModel):
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Of the interval whose lower end is held against the margin."""
 
+    resamples: int = Field(default=2000, ge=100)
+    """Bootstrap samples of customers behind that interval."""
+
 
 class RefreshCheck(NamedTuple):
     """Whether the refit may be published; what speaks against it, or was noted."""
@@ -54,27 +58,48 @@ def refresh_check(
     policy: RefreshPolicy | None = None,
     seed: int = 0,
 ) -> RefreshCheck:
-    """Check a refit before it is published.
+    """Check a refit before it is published: ``check_skill`` and ``check_lists`` in one.
 
-    champion, fallback: scorecards of the plan in service and of popularity on the same
-    folds. published: the new lists (``Recommendations.arrow``); customers: how many should
-    have one. previous: the lists that are current, if any. pooled: champion and fallback over
-    all markets, which decide where the market has too few test customers.
+    published: the new lists (``Recommendations.arrow``); the other parameters are theirs.
+    """
+    skill = check_skill(champion, fallback, objective, pooled=pooled, policy=policy, seed=seed)
+    lists = check_lists(published, customers, previous, policy=policy)
+    if skill.ok:
+        return RefreshCheck(lists.ok, (*lists.reasons, *skill.reasons))
+    return RefreshCheck(False, (*skill.reasons[:1], *lists.reasons, *skill.reasons[1:]))
+
+
+def check_skill(
+    champion: Side,
+    fallback: Side,
+    objective: Objective,
+    *,
+    pooled: tuple[Side, Side] | Verdict | None = None,
+    policy: RefreshPolicy | None = None,
+    seed: int = 0,
+) -> RefreshCheck:
+    """Is the plan in service, refitted at past cut-offs, not worse than popularity?
+
+    champion, fallback: scorecards of both on the same folds. pooled: both over all markets,
+    or the verdict on them, which decides where the market has too few test customers.
 
     It fails when the lower end of the interval of the utility against the fallback is not
-    above 1 - margin (non-inferiority), when customers lack a list, when scores are not
-    finite or all equal, or when the lists changed too much. Where there are few test
-    customers and no pool to ask, it fails only if the plan is surely worse; with no test
-    customer at all only the lists are checked. The reasons say so.
+    above 1 - margin (non-inferiority). Where there are few test customers and no pool to
+    ask, it fails only if the plan is surely worse; with no test customer at all it passes.
+    The reasons say so: what speaks against it first, then what was noted.
     """
     policy = policy or RefreshPolicy()
     against: list[str] = []
     notes: list[str] = []
-    verdict = compare(champion, fallback, objective, seed=seed, confidence=policy.confidence)
+    options = {"confidence": policy.confidence, "resamples": policy.resamples}
+    verdict = compare(champion, fallback, objective, seed=seed, **options)
     few = verdict.n_customers < policy.min_customers
     if few and pooled is not None:
         notes.append(f"{verdict.n_customers} test customers: all markets together speak for it")
-        verdict = compare(*pooled, objective, seed=seed, confidence=policy.confidence)
+        if isinstance(pooled, Verdict):
+            verdict = pooled
+        else:
+            verdict = compare(*pooled, objective, seed=seed, **options)
         few = False
     if verdict.n_customers == 0:
         notes.append("no test customer: only the lists were checked")
@@ -83,12 +108,29 @@ def refresh_check(
             f"not as good as popularity: {verdict.reasons[0]}; "
             f"the {'upper' if few else 'lower'} end must be above {-policy.margin:+.1%}"
         )
-    against += _lists(published, customers, policy)
+    return RefreshCheck(not against, (*against, *notes))
+
+
+def check_lists(
+    published: pa.Table,
+    customers: int,
+    previous: pa.Table | None = None,
+    *,
+    policy: RefreshPolicy | None = None,
+) -> RefreshCheck:
+    """Are the new lists sane? Columns customer_id, item_id, score; one row per place.
+
+    customers: how many should have a list. previous: the lists that are current, if any.
+    It fails when customers lack a list, when scores are not finite or all equal, or when the
+    lists changed too much.
+    """
+    policy = policy or RefreshPolicy()
+    against = _lists(published, customers, policy)
     if previous is not None:
         churn = list_churn(published, previous)
         if churn > policy.max_churn:
             against.append(f"{churn:.0%} of the listed items changed, {policy.max_churn:.0%} may")
-    return RefreshCheck(not against, (*against, *notes))
+    return RefreshCheck(not against, tuple(against))
 
 
 def _lists(published: pa.Table, customers: int, policy: RefreshPolicy) -> list[str]:

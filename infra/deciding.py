@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from restock.evaluation import Decision, Scorecard, Verdict, gate
+from restock.evaluation import Decision, Scorecard, Verdict, check_skill, compare, gate
 from restock.evaluation.contest import Judgement, Unit
 from restock.evaluation.estimates import mean_over_folds
 from restock.infra.markets import Markets
@@ -13,6 +13,7 @@ from restock.infra.night import Estimate, Row
 from restock.infra.programme import Programme
 from restock.infra.report import METRICS
 from restock.models import Candidate
+from restock.models.slate import FALLBACK
 
 Cards = dict[str, dict[str, list[Scorecard]]]  # market → candidate key → one per fold
 
@@ -94,6 +95,7 @@ def decide(
         barred=programme.barred,
         rates={market: markets.of(market).rate for market in whole},
     )
+    held = _held(whole, decisions, markets)
     choices = {}
     for market in programme.publish:
         name = markets.of(market).name
@@ -101,7 +103,7 @@ def decide(
             choices[market] = Choice(name, error=failed[market])
         else:
             choices[market] = _choice(
-                programme, name, decisions[market], whole[market], skipped[market]
+                programme, name, decisions[market], whole[market], skipped[market], held[market]
             )
     return Decided(choices)
 
@@ -122,6 +124,7 @@ def _choice(
     decision: Decision,
     cards: Mapping[str, list[Scorecard]],
     skipped: Mapping[str, str],
+    held: str,
 ) -> Choice:
     rows = [
         Row(
@@ -159,12 +162,37 @@ def _choice(
         judged=decision.n_customers,
         metrics=_metrics(cards.get(decision.chosen, [])),
         leaderboard=tuple(rows),
+        held=held,
     )
+
+
+def _held(cards: Cards, decisions: Mapping[str, Decision], markets: Markets) -> dict[str, str]:
+    """Why the chosen plan may not be published, by market; empty where it may.
+
+    A plan must not be worse than popularity. In a market with few test customers all markets
+    that chose the same plan speak for it, once for each plan and objective.
+    """
+    together: dict[tuple[str, str], Verdict] = {}
+    held = {}
+    for market, decision in decisions.items():
+        objective, plan = markets.of(market).objective, decision.chosen
+        if not {plan, FALLBACK.key} <= cards[market].keys():
+            held[market] = ""
+            continue
+        about = (plan, objective.model_dump_json())
+        if about not in together:
+            judged = [own for own in cards.values() if {plan, FALLBACK.key} <= own.keys()]
+            sides = [[card for own in judged for card in own[key]] for key in (plan, FALLBACK.key)]
+            together[about] = compare(*sides, objective)
+        sides_here = cards[market][plan], cards[market][FALLBACK.key]
+        check = check_skill(*sides_here, objective, pooled=together[about])
+        held[market] = "" if check.ok else "; ".join(check.reasons)
+    return held
 
 
 def _in_short(programme: Programme, decision: Decision) -> str:
     """The verdict for a table: what won or came nearest, by how much, on whose customers."""
-    whose = "own customers" if decision.basis == "own" else "all markets"
+    whose = "here" if decision.basis == "own" else "all markets"
     lifts = {key: lift for key, lift in decision.lifts.items() if not math.isnan(lift)}
     if not lifts:
         return "kept: nothing to compare"

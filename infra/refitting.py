@@ -16,11 +16,12 @@ from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.dataset.eligibility import allowed_items
 from restock.dataset.interactions import MINUTES_PER_DAY
+from restock.evaluation import check_lists
 from restock.evaluation.contest import FoldPlan
 from restock.evaluation.folds import BoolArray, candidate_items
 from restock.infra.model_store import put_model
 from restock.infra.publication_table import UNKNOWN_CUSTOMER
-from restock.infra.publications import current, read_manifest, stage
+from restock.infra.publications import current, read_current, read_manifest, stage
 from restock.infra.records import About, Manifest, Plan
 from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
@@ -61,6 +62,10 @@ class Staged(BaseModel):
     held: bool = False
 
 
+class Held(Exception):
+    """The new lists did not pass their checks: what is published stays."""
+
+
 @dataclass(frozen=True)
 class Refitting:
     """What all refits of a night share."""
@@ -96,6 +101,8 @@ class Refitting:
         try:
             manifest = self._stage(unit, market, model, model_hash)
             return Staged(market=market, manifest=manifest)
+        except Held as held:
+            return Staged(market=market, error=str(held), held=True)
         except Exception as error:
             logger.exception("%s: %s could not be staged", market, unit.candidate.label)
             return Staged(market=market, error=f"{type(error).__name__}: {error}")
@@ -113,6 +120,10 @@ class Refitting:
                 return same
         lists = model.recommend(there.customers, plan.k, allowed=allowed)
         table = publication_table(there, lists, market, model.past.popularity, allowed)
+        previous = read_current(self.store, market) if now is not None else None
+        check = check_lists(table, there.customers.size + 1, previous)  # 1: the unknown customer
+        if not check.ok:
+            raise Held("; ".join(check.reasons))
         evidence = unit.evidence.get(market, "")
         about = About(
             as_of=there.as_of_date,

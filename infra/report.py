@@ -36,6 +36,16 @@ def estimate(value: Estimate | None, digits: int = 3) -> str:
     return f"{text} ({value.low:.{digits}f} to {value.high:.{digits}f})"
 
 
+def plus_minus(value: Estimate | None, digits: int = 3) -> str:
+    """``.338 ± .009``: short, for a terminal."""
+    if value is None or value.value is None:
+        return "–"
+    text = f"{value.value:.{digits}f}"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} ±{(value.high - value.low) / 2:.{digits}f}"
+
+
 def bar(value: Estimate | None, width: int = 120) -> Markup:
     """An interval drawn on a scale from 0 to 1."""
     if value is None or value.value is None:
@@ -65,7 +75,7 @@ def summary_rows(night: Night) -> list[dict[str, str]]:
             "orders": f"{outcome.orders:,}",
             "customers": f"{outcome.customers:,}",
             "champion": outcome.champion or "–",
-            **{name: estimate(outcome.metrics.get(name)) for name in METRICS},
+            **{name: plus_minus(outcome.metrics.get(name)) for name in METRICS},
             "gate": outcome.reason if outcome.state in ("held", "failed") else outcome.verdict,
             "state": outcome.state,
         }
