@@ -23,6 +23,7 @@ from restock.infra.deployments import (
     packaged,
 )
 from restock.infra.markets import load_markets
+from restock.infra.prefect_env import configure
 from restock.infra.processes import python
 from restock.infra.settings import SettingsError, load_settings
 
@@ -122,14 +123,18 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = (arguments.folder or packaged()).absolute()
     try:
-        markets = None if arguments.other_flows else load_markets(load_settings())
-        declared = check(folder, markets)
+        settings = load_settings()
+        url = configure(settings, console="WARNING")
+        declared = check(folder, None if arguments.other_flows else load_markets(settings))
     except (DeploymentsError, SettingsError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     if arguments.check:
         print(f"{len(declared.deployments)} deployments are right")
         return 0
+    if url is None:
+        print("there is no server: name it in RESTOCK_PREFECT__API_URL", file=sys.stderr)
+        return 2
     try:
         print("\n".join(deploy(folder, declared)))
     except DeploymentsError as error:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -87,6 +88,8 @@ def configure(settings: Settings, *, console: str = logs.QUIET) -> str | None:
         url = there
     forced = {name: variables[name] for name in ("PREFECT_HOME", "RESTOCK_HOME") & variables.keys()}
     os.environ.update({**variables, **os.environ, **settings.environment(), **forced})
+    if "PREFECT_HOME" in forced:
+        Path(forced["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # prefect makes no parents
     if url:
         os.environ[API_URL] = url
     return url
