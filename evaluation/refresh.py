@@ -91,16 +91,13 @@ def check_skill(
     policy = policy or RefreshPolicy()
     against: list[str] = []
     notes: list[str] = []
-    options = {"confidence": policy.confidence, "resamples": policy.resamples}
-    verdict = compare(champion, fallback, objective, seed=seed, **options)
+    verdict = _against_popularity(champion, fallback, objective, policy, seed)
     few = verdict.n_customers < policy.min_customers
     if few and pooled is not None:
         notes.append(f"{verdict.n_customers} test customers: all markets together speak for it")
-        if isinstance(pooled, Verdict):
-            verdict = pooled
-        else:
-            verdict = compare(*pooled, objective, seed=seed, **options)
-        few = False
+        if not isinstance(pooled, Verdict):
+            pooled = _against_popularity(*pooled, objective, policy, seed)
+        verdict, few = pooled, False
     if verdict.n_customers == 0:
         notes.append("no test customer: only the lists were checked")
     elif not verdict.interval[1 if few else 0] > -policy.margin:
@@ -131,6 +128,19 @@ def check_lists(
         if churn > policy.max_churn:
             against.append(f"{churn:.0%} of the listed items changed, {policy.max_churn:.0%} may")
     return RefreshCheck(not against, tuple(against))
+
+
+def _against_popularity(
+    champion: Side, fallback: Side, objective: Objective, policy: RefreshPolicy, seed: int
+) -> Verdict:
+    return compare(
+        champion,
+        fallback,
+        objective,
+        seed=seed,
+        confidence=policy.confidence,
+        resamples=policy.resamples,
+    )
 
 
 def _lists(published: pa.Table, customers: int, policy: RefreshPolicy) -> list[str]:
