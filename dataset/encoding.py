@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from restock.dataset import columns as c
 from restock.dataset.catalogue import Catalogue
+from restock.dataset.texts import factorize
 
 
 def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[Any]], Catalogue]:
@@ -82,8 +83,7 @@ def _check(frame: pd.DataFrame) -> None:
 
 
 def _factorize(column: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    codes, ids = pd.factorize(column.astype(str), sort=True)
-    return codes.astype(np.int64), np.asarray(ids, dtype=object)
+    return factorize(column.astype(str).to_numpy(dtype=object), sort=True)
 
 
 def _order_codes(order_ids: pd.Series, customer: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -31,10 +31,10 @@ class Texts:
     def of(cls, column: pd.Series) -> Self:
         """From text, whole numbers, or both mixed; 12346.0 is the text ``12346``."""
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes, values = column.cat.codes.to_numpy(), column.cat.categories
-        else:
-            codes, values = pd.factorize(column)
-        return cls(np.asarray(codes, dtype=np.int64), _objects([_text(v) for v in values]))
+            codes = column.cat.codes.to_numpy().astype(np.int64)
+            return cls(codes, _objects([_text(value) for value in column.cat.categories]))
+        codes, values = factorize(column.to_numpy())
+        return cls(codes, _objects([_text(value) for value in values]))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -48,8 +48,8 @@ class Texts:
 
     def replaced(self, values: Sequence[str]) -> Self:
         """The same lines with other values; equal values are merged, values come out sorted."""
-        codes, distinct = pd.factorize(_objects(values), sort=True)
-        return type(self)(self.lookup(codes.astype(np.int64), -1), _objects(list(distinct)))
+        codes, distinct = factorize(_objects(values), sort=True)
+        return type(self)(self.lookup(codes, -1), distinct)
 
     def lookup(self, per_value: NDArray[Any], missing: object) -> NDArray[Any]:
         """Per line, the entry of ``per_value`` (one per value); ``missing`` where text is."""
@@ -59,6 +59,23 @@ class Texts:
     def objects(self) -> NDArray[np.object_]:
         """Per line, the text (object array; None where it is missing)."""
         return self.lookup(self.values, None)
+
+
+def factorize(
+    values: NDArray[Any], *, sort: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Codes (int64, -1 where missing) and distinct values, as ``pandas.factorize`` gives them.
+
+    Where all values are text, pandas compares them up to the first NUL character only: to it
+    ``A`` and ``A\\0`` are one. A missing value among them makes it compare them whole.
+    """
+    if values.dtype == object:
+        values = np.append(values, np.array([None], dtype=object))
+        codes, distinct = pd.factorize(values, sort=sort)
+        codes = codes[:-1]
+    else:
+        codes, distinct = pd.factorize(values, sort=sort)
+    return codes.astype(np.int64), _objects(list(distinct))
 
 
 def clean_ids(texts: Texts, *, upper: bool = False) -> tuple[Texts, NDArray[np.int8]]:

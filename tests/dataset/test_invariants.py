@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 CUTOFF = dt.date(2024, 3, 6)
 START = pd.Timestamp("2024-03-01")
-thorough = settings(max_examples=50, deadline=None)
+thorough = settings(max_examples=30, deadline=None)
 
 good_line = st.fixed_dictionaries(
     {
@@ -80,7 +80,7 @@ def test_row_order_does_not_matter(rows, random, rule):
     assert Interactions.from_frame(one.orders).hash == Interactions.from_frame(other.orders).hash
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(any_line, min_size=2, max_size=15), st.data(), rules)
 def test_partitioning_into_files_does_not_matter(rows, data, rule):
     frame = frame_of(rows)

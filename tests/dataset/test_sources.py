@@ -161,6 +161,22 @@ def test_an_item_id_with_a_line_break_in_a_csv_file(order_lines, tmp_path):
     assert clean.quarantine["item_id"].tolist() == ["A\nB"]
 
 
+@pytest.mark.parametrize("kind", ["frame", "orders.csv", "orders.parquet"])
+def test_an_id_with_a_nul_character_takes_no_good_line_with_it(order_lines, tmp_path, kind):
+    source = order_lines(item_id=["A\0", "A", "A\0B"])
+    if kind != "frame":
+        path = tmp_path / kind
+        if kind == "orders.csv":
+            source.to_csv(path, index=False)
+        else:
+            source.to_parquet(path)
+        source = path
+    clean = read_orders(source)
+    assert clean.orders["item_id"].tolist() == ["A"]
+    assert clean.orders.index.tolist() == [1]
+    assert len(clean.quarantine) == 2
+
+
 def test_files_that_are_not_there_or_of_another_kind(order_lines, tmp_path):
     with pytest.raises(BadOrders, match=r"none\.csv: there is no such file"):
         read_orders(tmp_path / "none.csv")

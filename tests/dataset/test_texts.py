@@ -38,6 +38,15 @@ def test_two_ids_are_one_exactly_when_they_look_alike(values):
     assert set(cleaned.values) == alike
 
 
+@pytest.mark.parametrize("values", [["A", "A\0", "A\0B"], ["A\0B", "A\0", "A"]])
+def test_a_nul_character_does_not_end_a_text(values):
+    column = Texts.of(pd.Series(values))
+    assert column.objects().tolist() == values
+    cleaned, faults = clean_ids(column)
+    assert cleaned.objects().tolist() == values
+    assert faults.tolist() == [CONTROL if "\0" in value else 0 for value in values]
+
+
 def test_faults():
     values = [None, "", "A", "a\tb", "x" * 200, "x" * 201, "A ", "\u200b", np.nan]
     _, faults = clean_ids(Texts.of(pd.Series(values, dtype=object)))
