@@ -19,6 +19,15 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def inlined(function: F) -> F:
+    """The same for a small helper that is always merged into its callers.
+
+    For helpers in inner loops that are handed large records: a call would copy them.
+    """
+    compiled: F = numba.njit(cache=True, nogil=True, forceinline=True)(function)
+    return compiled
+
+
 def over_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int = 1) -> list[T]:
     """``work(first, last)`` for every block of ``size`` out of ``n``, results in order.
 

@@ -45,7 +45,7 @@ class Orders:
 
 
 def lines(
-    customers: int = 6, items: int = 8, most: int = 40
+    customers: int = 6, items: int = 8, most: int = 24
 ) -> st.SearchStrategy[tuple[Line, ...]]:
     """At least one line; days from a short list, so that orders and ages coincide."""
     line = st.tuples(

@@ -32,7 +32,7 @@ from restock.models.popularity import popularity
 
 unit = pytest.mark.unit
 some = settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],

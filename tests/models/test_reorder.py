@@ -51,7 +51,7 @@ def test_a_score_is_that_of_the_formula(
 
 @pytest.mark.unit
 @given(orders, st.integers(0, 10**6), st.integers(0, DAYS - 1), HALF_LIVES)
-@settings(some, max_examples=150)
+@settings(some, max_examples=100)
 def test_one_more_purchase_never_lowers_the_score(
     found: Orders, which: int, day: int, half_life: float | None
 ) -> None:
