@@ -45,12 +45,11 @@ EXPOSURES = pa.DataFrameSchema(
         TIME: pa.Column("datetime64[ms]"),
         OUTCOME: pa.Column(object, pa.Check.isin(OUTCOMES)),
     },
-    unique=[*_KEY, POSITION],
-    report_duplicates="exclude_first",
     strict=True,
     ordered=True,
 )
-"""What a frame of exposures is; ``validate_exposures`` returns nothing else."""
+"""What a frame of exposures is. In the list of one customer, time and policy, besides, no
+position and no item stands twice. ``validate_exposures`` returns nothing else."""
 
 
 class BadExposures(ValueError):
@@ -81,13 +80,14 @@ def validate_exposures(frame: pd.DataFrame) -> pd.DataFrame:
             f"exposures, column {column!r}: {value!r} is not {case['check']} "
             f"({len(error.failure_cases)} such values); see restock.dataset.exposures"
         ) from error
-    twice = plain.duplicated([*_KEY, ITEM])
-    if twice.any():
-        row = plain[twice].iloc[0]
-        raise BadExposures(
-            f"item {row[ITEM]!r} stands twice in the list of customer {row[CUSTOMER]!r} at "
-            f"{row[TIME]}: log one row per shown item and position"
-        )
+    for once in (POSITION, ITEM):
+        twice = plain.duplicated([*_KEY, once])
+        if twice.any():
+            row = plain[twice].iloc[0]
+            raise BadExposures(
+                f"{once} {row[once]!r} stands twice in the list of customer {row[CUSTOMER]!r} at "
+                f"{row[TIME]}: log one row per shown item and position"
+            )
     return plain
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.policy import kernel
+from restock.kernels.policy import inlined, kernel
 
 Stream = NDArray[np.uint64]
 
@@ -24,13 +24,13 @@ _S16, _S32, _S48, _LOW = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(
 _SCALE = 2.0**-53
 
 
-@kernel
+@inlined
 def whole(value: np.signedinteger[Any]) -> int:
     """An integer of any width as 64 bits, so that callees are compiled for one type only."""
     return np.int64(value)  # type: ignore[return-value]
 
 
-@kernel
+@inlined
 def mix(key: np.uint64, value: int) -> np.uint64:
     """The key of branch ``value`` under ``key``."""
     z = np.uint64(key) + (np.uint64(value) + _ONE) * _GOLDEN  # a signed key would shift wrongly
@@ -48,13 +48,13 @@ def keys_below(keys: NDArray[np.uint64], value: int) -> NDArray[np.uint64]:
     return found
 
 
-@kernel
+@inlined
 def chance(key: np.uint64, value: int) -> float:
     """The uniform number in (0, 1) of branch ``value`` under ``key``."""
     return (np.float64(mix(key, value) >> _S11) + 0.5) * _SCALE
 
 
-@kernel
+@inlined
 def bell(key: np.uint64, value: int) -> float:
     """Branch ``value`` under ``key`` as a nearly normal number with mean 0, sd 1, within 3.5.
 
@@ -65,14 +65,14 @@ def bell(key: np.uint64, value: int) -> float:
     return (np.float64(total) / 65536.0 - 2.0) * 1.7320508075688772
 
 
-@kernel
+@inlined
 def open_stream(stream: Stream, key: np.uint64) -> None:
     """Point a stream at the first draw of ``key``."""
     stream[0] = key
     stream[1] = np.uint64(0)
 
 
-@kernel
+@inlined
 def uniform(stream: Stream) -> float:
     """The next uniform number in (0, 1)."""
     stream[1] += _ONE
@@ -83,13 +83,13 @@ def uniform(stream: Stream) -> float:
     return (np.float64(z >> _S11) + 0.5) * _SCALE
 
 
-@kernel
+@inlined
 def exponential(stream: Stream) -> float:
     """The next standard exponential number."""
     return -np.log(uniform(stream))
 
 
-@kernel
+@inlined
 def normal(stream: Stream) -> float:
     """The next standard normal number (Box and Muller)."""
     radius = np.sqrt(-2.0 * np.log(uniform(stream)))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.policy import kernel
+from restock.kernels.policy import inlined, kernel
 from restock.kernels.random import Stream, chance, gamma, mix, normal, open_stream, uniform
 
 Ints = NDArray[np.int32]
@@ -213,31 +213,58 @@ def alias_tables(weights: Floats) -> tuple[Singles, Ints]:
     return alias, other
 
 
+class Shelf(NamedTuple):
+    """What a market offers on a day: rows of the world, so that loops touch small arrays only."""
+
+    t: int
+    key: np.uint64
+    stock_out: float
+    local: Singles  # (N)
+    birth: Ints
+    death: Ints
+    season: Singles  # (C)
+    season_of: Ints  # (N)
+
+
 @kernel
-def available(world: World, market: int, item: int, t: int) -> bool:
-    """Whether the market has the item in its assortment and in stock on day t."""
-    if world.local[market, item] <= 0.0:
+def shelf_of(world: World, market: int, t: int) -> Shelf:
+    """The market's shelf on day t."""
+    return Shelf(
+        t,
+        world.market_key[market],
+        world.stock_out,
+        world.local[market],
+        world.birth[market],
+        world.death[market],
+        world.season[:, t],
+        world.season_of,
+    )
+
+
+@inlined
+def available(shelf: Shelf, item: int) -> bool:
+    """Whether the item is in the assortment and in stock."""
+    if shelf.local[item] <= 0.0:
         return False
-    if t < world.birth[market, item] or t >= world.death[market, item]:
+    if shelf.t < shelf.birth[item] or shelf.t >= shelf.death[item]:
         return False
-    week = mix(mix(world.market_key[market], item), t // 7)
-    return chance(week, 0) >= world.stock_out
+    return chance(mix(mix(shelf.key, item), shelf.t // 7), 0) >= shelf.stock_out
+
+
+@inlined
+def appeal(shelf: Shelf, item: int) -> float:
+    """A_i: what share of the draws of an item the market serves, stock aside."""
+    return float(shelf.local[item] * shelf.season[shelf.season_of[item]])
 
 
 @kernel
 def available_items(world: World, market: int, t: int) -> NDArray[np.bool_]:
     """``available`` for all items of a market."""
-    n_items = world.taste.shape[1]
-    found = np.empty(n_items, dtype=np.bool_)
-    for item in range(n_items):
-        found[item] = available(world, market, item, t)
+    shelf = shelf_of(world, market, t)
+    found = np.empty(shelf.local.size, dtype=np.bool_)
+    for item in range(found.size):
+        found[item] = available(shelf, item)
     return found
-
-
-@kernel
-def appeal(world: World, market: int, item: int, t: int) -> float:
-    """A_i: what share of the draws of an item the market serves on day t, stock aside."""
-    return float(world.local[market, item] * world.season[world.season_of[item], t])
 
 
 @kernel
@@ -255,7 +282,7 @@ def occasion(world: World, customers: Customers, who: int, number: int, last: in
     return int(np.searchsorted(clock, customers.arrival[who], side="right") - 1)
 
 
-@kernel
+@inlined
 def again(world: World, customers: Customers, who: int, number: int, last: int, now: int) -> int:
     """The same for an order after the first, of a customer that has not lapsed."""
     clock = world.clock[customers.market[who]]
@@ -268,7 +295,7 @@ def again(world: World, customers: Customers, who: int, number: int, last: int, 
     return max(np.searchsorted(clock, target, side="right") - 1, now)
 
 
-@kernel
+@inlined
 def is_lost(world: World, customers: Customers, who: int, number: int, last: int) -> bool:
     """Whether the customer lapsed after its order ``number - 1`` on day ``last``."""
     if last < world.burn:  # before the first visible day nobody lapses

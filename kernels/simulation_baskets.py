@@ -1,8 +1,9 @@
 """What a simulated customer orders: needs that are due, and discoveries to its taste."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from restock.kernels.policy import kernel
+from restock.kernels.policy import inlined, kernel
 from restock.kernels.random import (
     Stream,
     chance,
@@ -18,64 +19,74 @@ from restock.kernels.simulation import (
     BASKET,
     NEED,
     Customers,
+    Ints,
     Needs,
     Scratch,
+    Shelf,
+    Singles,
     World,
     appeal,
     available,
+    shelf_of,
 )
 
 
 @kernel
 def weigh_needs(
-    world: World, customers: Customers, who: int, t: int, needs: Needs, head: int, scratch: Scratch
+    world: World,
+    customers: Customers,
+    who: int,
+    shelf: Shelf,
+    needs: Needs,
+    head: int,
+    scratch: Scratch,
 ) -> float:
     """Put the intensities of living needs into ``scratch.rate``; drop dead ones.
 
     Returns ``fresh``: what the needs leave of the usual basket, at least its floor.
     """
-    market = whole(customers.market[who])
+    t, rate, slot_of = shelf.t, scratch.rate, scratch.slot_of
+    items, last, end, following = needs.item, needs.last, needs.end, needs.next
+    strength, period = needs.strength, needs.period
     total = 0.0
     before = -1
-    slot = needs.head[head]
+    slot = whole(needs.head[head])
     while slot >= 0:
-        after = needs.next[slot]
-        item = whole(needs.item[slot])  # one integer type: one compilation of callees
-        if needs.end[slot] <= t or world.death[market, item] <= t:
+        after = whole(following[slot])
+        item = whole(items[slot])
+        if end[slot] <= t or shelf.death[item] <= t:
             if before < 0:
                 needs.head[head] = after
             else:
-                needs.next[before] = after
+                following[before] = after
             needs.free[needs.n_free[0]] = slot
             needs.n_free[0] += 1
         else:
-            scratch.slot_of[item] = slot
-            rate = 0.0
-            if available(world, market, item, t):
-                due = 1.0 - np.exp((needs.last[slot] - t) / needs.period[slot])
-                rate = needs.strength[slot] * due * world.season[world.season_of[item], t]
-            scratch.rate[item] = rate
-            total += rate
+            slot_of[item] = slot
+            rate[item] = 0.0
+            if available(shelf, item):
+                due = 1.0 - np.exp((last[slot] - t) / period[slot])
+                rate[item] = strength[slot] * due * shelf.season[shelf.season_of[item]]
+                total += rate[item]
             before = slot
         slot = after
     size = customers.size[who]
     return max(world.floor * size, size - total)
 
 
-@kernel
-def put(scratch: Scratch, item: int, count: int) -> int:
+@inlined
+def put(basket: Ints, chosen: NDArray[np.bool_], item: int, count: int) -> int:
     """Put an item into a basket of ``count`` unless it is there; returns the new count."""
-    if scratch.chosen[item]:
+    if chosen[item]:
         return count
-    scratch.basket[count] = item
-    scratch.chosen[item] = True
+    basket[count] = item
+    chosen[item] = True
     return count + 1
 
 
-@kernel
-def sort_basket(scratch: Scratch, count: int) -> None:
+@inlined
+def sort_basket(basket: Ints, count: int) -> None:
     """Sort the first ``count`` items, ascending, by insertion: baskets are short."""
-    basket = scratch.basket
     for at in range(1, count):
         item = basket[at]
         place = at
@@ -85,14 +96,60 @@ def sort_basket(scratch: Scratch, count: int) -> None:
         basket[place] = item
 
 
-@kernel
-def draw_item(world: World, taste: int, stream: Stream) -> int:
-    """Draw an item from a taste (Walker's alias method: one number, one look-up)."""
-    place = uniform(stream) * world.taste.shape[1]
+@inlined
+def draw_item(alias: Singles, other: Ints, stream: Stream) -> int:
+    """Draw an item from the row of a taste (Walker's alias method: one number, one look-up)."""
+    place = uniform(stream) * alias.size
     item = int(place)
-    if place - item >= world.alias[taste, item]:
-        item = whole(world.other[taste, item])
+    if place - item >= alias[item]:
+        item = whole(other[item])
     return item
+
+
+@kernel
+def discover(
+    shelf: Shelf,
+    alias: Singles,
+    other: Ints,
+    partners: Ints,
+    together: float,
+    mean: float,
+    scratch: Scratch,
+    count: int,
+) -> int:
+    """Add a Poisson number of draws from a taste, each kept if the market can serve it."""
+    basket, chosen, stream = scratch.basket, scratch.chosen, scratch.stream
+    passed = exponential(stream)
+    while passed < mean:
+        passed += exponential(stream)
+        item = draw_item(alias, other, stream)
+        if uniform(stream) >= appeal(shelf, item) or not available(shelf, item):
+            continue
+        count = put(basket, chosen, item, count)
+        partner = whole(partners[item])
+        if partner < 0 or uniform(stream) >= together * appeal(shelf, partner):
+            continue
+        if available(shelf, partner):
+            count = put(basket, chosen, partner, count)
+    return count
+
+
+@kernel
+def repeat(
+    key: np.uint64, factor: float, needs: Needs, head: int, scratch: Scratch, count: int
+) -> int:
+    """Add the needs that come up, by the intensities in ``scratch.rate``."""
+    basket, chosen, rate = scratch.basket, scratch.chosen, scratch.rate
+    items, following = needs.item, needs.next
+    slot = whole(needs.head[head])
+    while slot >= 0:
+        item = whole(items[slot])
+        mean = factor * rate[item]
+        u = chance(key, item)
+        if u < mean and u < 1.0 - np.exp(-mean):
+            count = put(basket, chosen, item, count)
+        slot = whole(following[slot])
+    return count
 
 
 @kernel
@@ -101,40 +158,19 @@ def fill_basket(
 ) -> int:
     """Choose the items of an order into ``scratch.basket``, ascending; returns how many."""
     market = whole(customers.market[who])
+    shelf = shelf_of(world, market, t)
     key = mix(mix(customers.key[who], BASKET), t)
-    stream = scratch.stream
-    open_stream(stream, key)
-    factor = gamma(stream, world.spread) / world.spread
-    fresh = weigh_needs(world, customers, who, t, needs, head, scratch)
-    count = 0
-    slot = needs.head[head]
-    while slot >= 0:
-        item = whole(needs.item[slot])
-        mean = factor * scratch.rate[item]
-        u = chance(key, item)
-        if u < mean and u < 1.0 - np.exp(-mean):
-            count = put(scratch, item, count)
-        slot = needs.next[slot]
+    open_stream(scratch.stream, key)
+    factor = gamma(scratch.stream, world.spread) / world.spread
+    fresh = weigh_needs(world, customers, who, shelf, needs, head, scratch)
+    count = repeat(key, factor, needs, head, scratch, 0)
     per_draw = factor * fresh / (1.0 + world.together)
     for j in range(customers.segment.shape[1]):
         taste = whole(customers.segment[who, j])
         mean = per_draw * customers.weight[who, j] / world.accept[market, taste]
-        passed = exponential(stream)
-        while passed < mean:  # a Poisson number of draws, each kept if the market can serve it
-            passed += exponential(stream)
-            item = draw_item(world, taste, stream)
-            if uniform(stream) >= appeal(world, market, item, t):
-                continue
-            if not available(world, market, item, t):
-                continue
-            count = put(scratch, item, count)
-            partner = whole(world.partner[item])
-            if partner < 0:
-                continue
-            brought = world.together * appeal(world, market, partner, t)
-            if uniform(stream) < brought and available(world, market, partner, t):
-                count = put(scratch, partner, count)
-    sort_basket(scratch, count)
+        alias, other = world.alias[taste], world.other[taste]
+        count = discover(shelf, alias, other, world.partner, world.together, mean, scratch, count)
+    sort_basket(scratch.basket, count)
     return count
 
 
@@ -153,32 +189,34 @@ def remember(
     key = mix(customers.key[who], NEED)
     slow = customers.gap[who] / world.usual_gap
     life = world.life * slow**world.life_per_gap
-    scale = customers.reorder[who] * slow**world.strength_per_gap
+    shape, weakest = world.strength_shape, world.weakest
+    scale = customers.reorder[who] * slow**world.strength_per_gap * world.strength / shape
+    basket, chosen, slot_of = scratch.basket, scratch.chosen, scratch.slot_of
+    stream, items, following = scratch.stream, needs.item, needs.next
     for at in range(count):
-        item = whole(scratch.basket[at])
-        scratch.chosen[item] = False
-        slot = scratch.slot_of[item]
+        item = whole(basket[at])
+        chosen[item] = False
+        slot = whole(slot_of[item])
         if slot >= 0:
             needs.last[slot] = t
             continue
-        open_stream(scratch.stream, mix(mix(key, item), t))
-        shape = world.strength_shape
-        strength = gamma(scratch.stream, shape) / shape * world.strength * scale
-        if strength < world.weakest:
+        open_stream(stream, mix(mix(key, item), t))
+        strength = gamma(stream, shape) * scale
+        if strength < weakest:
             continue
         needs.n_free[0] -= 1
-        slot = needs.free[needs.n_free[0]]
-        needs.item[slot] = item
+        slot = whole(needs.free[needs.n_free[0]])
+        items[slot] = item
         needs.last[slot] = t
-        needs.end[slot] = t + 1 + int(life * exponential(scratch.stream))
+        needs.end[slot] = t + 1 + int(life * exponential(stream))
         needs.strength[slot] = strength
-        needs.period[slot] = world.period[item] * np.exp(0.5 * normal(scratch.stream))
-        needs.next[slot] = needs.head[head]
+        needs.period[slot] = world.period[item] * np.exp(0.5 * normal(stream))
+        following[slot] = needs.head[head]
         needs.head[head] = slot
-    slot = needs.head[head]
+    slot = whole(needs.head[head])
     while slot >= 0:
-        scratch.slot_of[needs.item[slot]] = -1
-        slot = needs.next[slot]
+        slot_of[items[slot]] = -1
+        slot = whole(following[slot])
 
 
 @kernel

@@ -40,17 +40,17 @@ def write_lines(
 
     ``base`` is the number, among all customers, of row 0 of ``customers``.
     """
-    key = customers.key[who]
     minute = minute_of_visit(world, customers, who, t)
-    pair, line = customers.pair_key[who], mix(mix(key, LINE), t)
-    factor = world.price[customers.market[who], t]
+    pair, line = customers.pair_key[who], mix(mix(customers.key[who], LINE), t)
+    factor, level = world.price[customers.market[who], t], customers.level[who]
+    usual, listed, discount = world.log_quantity, world.list_price, 1.0 - world.discount
     for n in range(basket.size):
         item = whole(basket[n])
-        usual = world.log_quantity[item] + customers.level[who]
-        log_q = usual + world.pair_sd * bell(pair, item) + world.line_sd * bell(line, item)
-        price = world.list_price[item] * factor
-        if log_q > world.log_quantity[item] + 1.0:
-            price *= 1.0 - world.discount
+        spread = world.pair_sd * bell(pair, item) + world.line_sd * bell(line, item)
+        log_q = usual[item] + level + spread
+        price = listed[item] * factor
+        if log_q > usual[item] + 1.0:
+            price *= discount
         lines.customer[at + n] = base + who
         lines.day[at + n] = t - world.burn
         lines.minute[at + n] = minute

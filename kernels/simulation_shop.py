@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.policy import kernel
+from restock.kernels.policy import inlined, kernel
 from restock.kernels.random import chance, mix, whole
 from restock.kernels.simulation import (
     NEVER,
@@ -30,6 +30,7 @@ from restock.kernels.simulation import (
     Scratch,
     World,
     occasion,
+    shelf_of,
 )
 from restock.kernels.simulation_baskets import fill_basket, put, remember, sort_basket, weigh_needs
 from restock.kernels.simulation_lives import minute_of_visit, write_lines
@@ -80,7 +81,7 @@ def comers(
     return count
 
 
-@kernel
+@inlined
 def respond(
     world: World,
     response: Response,
@@ -138,7 +139,8 @@ def serve(
         if orders:
             count = fill_basket(world, customers, who, t, needs, who, scratch)
         else:
-            weigh_needs(world, customers, who, t, needs, who, scratch)
+            shelf = shelf_of(world, whole(customers.market[who]), t)
+            weigh_needs(world, customers, who, shelf, needs, who, scratch)
         for position in range(k):
             item = whole(shown[row, position])
             at = row * k + position
@@ -152,14 +154,14 @@ def serve(
             outcomes.click_chance[at] = clicked
             outcomes.unshown_chance[at] = anyway
             if chance(key, item) < caused:
-                count = put(scratch, item, count)
+                count = put(scratch.basket, scratch.chosen, item, count)
             outcome = NONE
             if scratch.chosen[item]:
                 outcome = ORDER
             elif chance(mix(key, item), 1) * (1.0 - ordered) < clicked:
                 outcome = CLICK
             outcomes.outcome[at] = outcome
-        sort_basket(scratch, count)
+        sort_basket(scratch.basket, count)
         basket = scratch.basket[:count]
         remember(world, customers, who, t, needs, who, scratch, count)
         write_lines(world, customers, who, base, t, basket, lines, n)

@@ -20,6 +20,7 @@ from restock.kernels.simulation import (
     appeal,
     available,
     occasion,
+    shelf_of,
 )
 from restock.kernels.simulation_baskets import fill_basket, forget, remember, weigh_needs
 from restock.kernels.simulation_lives import live_on
@@ -78,6 +79,7 @@ def recall(
 ) -> None:
     """Rebuild the needs at the start of day t from the customer's visible lines (by day, item)."""
     settle(world, customers, who, needs, head, scratch)
+    market = whole(customers.market[who])
     at = 0
     while at < day.size and day[at] + world.burn < t:
         stop = at
@@ -85,7 +87,8 @@ def recall(
             scratch.basket[stop - at] = item[stop]
             stop += 1
         then = whole(day[at]) + world.burn
-        weigh_needs(world, customers, who, then, needs, head, scratch)
+        shelf = shelf_of(world, market, then)
+        weigh_needs(world, customers, who, shelf, needs, head, scratch)
         remember(world, customers, who, then, needs, head, scratch, stop - at)
         at = stop
 
@@ -103,26 +106,27 @@ def intensities(
 ) -> None:
     """Write a_i of all items on day t into ``out`` (items), for an order of usual size."""
     market = whole(customers.market[who])
-    fresh = weigh_needs(world, customers, who, t, needs, head, scratch)
+    shelf = shelf_of(world, market, t)
+    fresh = weigh_needs(world, customers, who, shelf, needs, head, scratch)
     per_draw = fresh / (1.0 + world.together)
-    n_items = out.size
-    for item in range(n_items):
-        out[item] = 0.0
-        if available(world, market, item, t):
-            rate = 0.0
-            for j in range(customers.segment.shape[1]):
-                taste = customers.segment[who, j]
-                weight = customers.weight[who, j] / world.accept[market, taste]
-                rate += weight * world.taste[taste, item]
-            out[item] = per_draw * rate * appeal(world, market, item, t)
-    # partners come along with what is drawn: both must be there
-    for item in range(n_items):
-        partner = whole(world.partner[item])
+    out[:] = 0.0
+    for j in range(customers.segment.shape[1]):
+        taste = whole(customers.segment[who, j])
+        weight = per_draw * customers.weight[who, j] / world.accept[market, taste]
+        row = world.taste[taste]
+        for item in range(out.size):
+            out[item] += weight * row[item]
+    partners, together = world.partner, world.together
+    for item in range(out.size):
+        out[item] *= appeal(shelf, item) * available(shelf, item)
+    for item in range(out.size):  # partners come along with what is drawn: both must be there
+        partner = whole(partners[item])
         if partner > item:
             own, other = out[item], out[partner]
-            if available(world, market, item, t) and available(world, market, partner, t):
-                out[item] += world.together * other * appeal(world, market, item, t)
-                out[partner] += world.together * own * appeal(world, market, partner, t)
+            if available(shelf, item):
+                out[item] += together * other * appeal(shelf, item)
+            if available(shelf, partner):
+                out[partner] += together * own * appeal(shelf, partner)
     slot = needs.head[head]
     while slot >= 0:
         item = needs.item[slot]
