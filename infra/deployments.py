@@ -131,7 +131,9 @@ def _twice(declared: PrefectFile) -> Iterable[str]:
 
 
 def _wrong_parameters(declared: PrefectFile) -> Iterable[str]:
-    from prefect.flows import load_flow_from_entrypoint
+    from prefect.flows import Flow, load_flow_from_entrypoint
+
+    flow: Flow[..., Any]
 
     for one in declared.deployments:
         try:
@@ -192,5 +194,5 @@ def _wrong_groups(declared: PrefectFile, markets: Markets) -> Iterable[str]:
             zones = {schedule.timezone for schedule in one.schedules}
             if one.parameters.get("group") == group and zones != {zone}:
                 yield f"{one.name}: scheduled in {', '.join(sorted(zones))}, but {group} is {zone}"
-    for group in groups.keys() - markets.schedule_groups.keys():
-        yield f"there is no schedule group {group}"
+    for unknown in groups.keys() - markets.schedule_groups.keys():
+        yield f"there is no schedule group {unknown}"

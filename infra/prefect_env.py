@@ -52,6 +52,7 @@ def environment(settings: Settings, *, console: str = logs.QUIET) -> dict[str, s
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "5",  # what is due starts within seconds
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 from distributed.scheduler import KilledWorker
 

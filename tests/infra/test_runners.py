@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import psutil
 import pytest
+from prefect_dask import DaskTaskRunner
 
 from restock.infra.runners import local_cluster, scheduler_address, task_runner, thread_plan
 from restock.infra.settings import Settings, load_settings
@@ -45,6 +46,7 @@ def test_making_a_runner_starts_nothing(tmp_path: Path) -> None:
 @pytest.mark.unit
 def test_a_cluster_elsewhere_is_named_by_its_address(tmp_path: Path) -> None:
     runner = task_runner(settings_of(tmp_path, "dask://scheduler.example:8786"))
+    assert isinstance(runner, DaskTaskRunner)
     assert runner.address == "tcp://scheduler.example:8786"
     assert scheduler_address("tls://scheduler.example:8786") == "tls://scheduler.example:8786"
 
@@ -58,6 +60,7 @@ def test_tls_is_demanded_and_given_our_certificates(tmp_path: Path) -> None:
         for part, name in (("ca_file", "ca"), ("cert", "cert"), ("key", "key"))
     }
     runner = task_runner(settings_of(tmp_path, "tls://scheduler.example:8786", dask=paths))
+    assert isinstance(runner, DaskTaskRunner)
     security = runner.client_kwargs["security"]
     assert security.require_encryption
     assert security.tls_client_cert == str(tmp_path / "cert")
@@ -69,7 +72,7 @@ def _about_this_worker() -> dict[str, Any]:
     import numba
     import numpy as np
     import threadpoolctl
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
     np.ones((2, 2)) @ np.ones((2, 2))
     family = psutil.Process(os.getppid())

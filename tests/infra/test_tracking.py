@@ -4,13 +4,16 @@ import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from restock.infra import tracking
+from restock.infra.mlflow_server import serve, wait_for
 from restock.infra.mlflow_writer import Writer
+from restock.infra.processes import Service, free_port, stop
 from restock.infra.settings import Settings, load_settings
 from restock.infra.store import Store, open_store
 from restock.infra.tracking_records import MarketRecord, NightRecord, VersionRecord
@@ -24,27 +27,27 @@ def night(
 ) -> NightRecord:
     """Two markets that share a pooled model, the second of which failed."""
     made = MADE + dt.timedelta(days=day)
-    about = {
-        "params": {"model": "reorder", "config.half_life_days": config},
-        "metrics": {"ndcg_at_10": 0.25 + day, "recall_at_10": float("nan")},
-        "tags": {"plan": "reorder (pooled)", "verdict": "kept", "cause": ""},
-        "files": {"scorecard.json": "[1, 2]"},
-    }
     versions = (
         VersionRecord(role="champion", identity=token, plan="reorder", model="a1" * 32),
         VersionRecord(role="challenger", identity="sar-market-1a2b3c4d", plan="sar (market)"),
     )
+    france = MarketRecord(
+        market="FR",
+        params={"model": "reorder", "config.half_life_days": config},
+        metrics={"ndcg_at_10": 0.25 + day, "recall_at_10": float("nan")},
+        tags={"plan": "reorder (pooled)", "verdict": "kept", "cause": ""},
+        files={"scorecard.json": "[1, 2]"},
+        versions=versions,
+    )
+    germany = france.model_copy(update={"market": "DE", "failed": True, "versions": ()})
+    ireland = france.model_copy(update={"market": "IE", "versions": versions[:1]})
     return NightRecord(
         run_token=token,
         as_of=made.date(),
         made=made,
         seconds=60.0,
         failed=True,
-        markets=(
-            MarketRecord(market="FR", versions=versions, **about),
-            MarketRecord(market="DE", failed=True, **about),
-            MarketRecord(market="IE", versions=versions[:1], **about),
-        ),
+        markets=(france, germany, ireland),
     )
 
 
@@ -119,7 +122,7 @@ def test_one_pooled_artifact_stands_behind_many_versions(
     france = client.get_model_version_by_alias("restock-FR", "champion")
     ireland = client.get_model_version_by_alias("restock-IE", "champion")
     assert france.source == ireland.source
-    assert france.source.endswith(f"models/{'a1' * 32}")
+    assert str(france.source).endswith(f"models/{'a1' * 32}")
     challenger = client.get_model_version_by_alias("restock-FR", "challenger")
     assert challenger.version != france.version
     assert challenger.tags["plan"] == "sar (market)"
@@ -186,12 +189,12 @@ def test_runs_made_twice_by_a_lost_answer_become_one(
     once = client.create_run
     lost = ["FR"]
 
-    def twice(self: MlflowClient, *arguments: object, **named: object) -> Run:
-        if arguments[3] in lost:
+    def twice(_: MlflowClient, experiment: str, start: int, tags: dict[str, Any], name: str) -> Run:
+        made = once(experiment, start, tags, name)
+        if name in lost:
             lost.clear()
-            once(*arguments, **named)
             raise ConnectionError("the answer was lost")
-        return once(*arguments, **named)
+        return made
 
     monkeypatch.setattr(MlflowClient, "create_run", twice)
     assert tracking.track(night(), settings).run_id is None
@@ -246,22 +249,16 @@ class Server:
     """A real MLflow server that can be killed and started again on its port."""
 
     def __init__(self, folder: Path) -> None:
-        from restock.infra.processes import free_port
-
         folder.mkdir()
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.service = None
+        self.service: Service | None = None
 
     def start(self) -> None:
-        from restock.infra.mlflow_server import serve, wait_for
-
         self.service = serve(self.folder, self.port, environment={})
         wait_for(self.service)
 
     def kill(self) -> None:
-        from restock.infra.processes import stop
-
         if self.service:
             stop([self.service], grace=0.0)
 
@@ -279,7 +276,7 @@ def test_a_server_that_is_away_gets_every_night_when_it_is_back(
     server.start()
     began = Writer._run
 
-    def kill(self: Writer, place: object, name: str, known: list[Run], about: object) -> Run:
+    def kill(self: Writer, place: Any, name: str, known: list[Run], about: Any) -> Run:
         if name == "DE" and server.service:
             server.kill()
             server.service = None
