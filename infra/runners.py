@@ -81,7 +81,7 @@ def local_cluster(settings: Settings | None = None, preload: Sequence[str] = ())
         threads_per_worker=made.threads_per_worker,
         processes=True,
         host=LOOPBACK,
-        dashboard_address=None,
+        dashboard_address=f"{LOOPBACK}:0",  # any free port: the usual one may be taken
         worker_dashboard_address=None,
         memory_limit=int(MEMORY_LIMIT * WORKERS_SHARE_OF_MEMORY / made.workers),
         preload=[WORKER_PRELOAD, *preload],
