@@ -10,6 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 PYTHON ?= $(shell scripts/find-python.sh)
 VENV ?= .venv
 BIN := $(VENV)/bin
+TYPED := kernels dataset models evaluation infra tasks flows cli benchmarks deployments
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
@@ -45,7 +46,7 @@ lint: $(DEV)
 types: $(DEV)
 	@mkdir -p .mypy_cache/path && ln -sfn "$(CURDIR)" .mypy_cache/path/restock
 	cd .mypy_cache/path && MYPYPATH=. ../../$(BIN)/mypy --config-file restock/pyproject.toml \
-	  --cache-dir .. -p restock
+	  --cache-dir .. $(addprefix -p restock.,$(TYPED))
 
 unit: $(DEV)
 	$(BIN)/python -m pytest -q -m unit

@@ -1,0 +1,1 @@
+"""Speed, cost, quality and error rates: each file one command that prints its figures."""

@@ -1,0 +1,1 @@
+"""What is declared: markets, deployments and automations, as data."""

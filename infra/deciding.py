@@ -80,9 +80,9 @@ def decide(
             for market in unit.markets:
                 skipped[market].setdefault(candidate.key, reason)
     for market, incumbent in programme.incumbents.items():
-        reason = skipped[market].get(incumbent.key)
-        if reason is not None:
-            failed.setdefault(market, f"{incumbent.label} in service could not be judged: {reason}")
+        why = skipped[market].get(incumbent.key)
+        if why is not None:
+            failed.setdefault(market, f"{incumbent.label} in service could not be judged: {why}")
     whole = {
         market: {key: found for key, found in cards[market].items() if key not in skipped[market]}
         for market in programme.fold_plans
@@ -182,8 +182,9 @@ def _held(cards: Cards, decisions: Mapping[str, Decision], markets: Markets) -> 
         about = (plan, objective.model_dump_json())
         if about not in together:
             judged = [own for own in cards.values() if {plan, FALLBACK.key} <= own.keys()]
-            sides = [[card for own in judged for card in own[key]] for key in (plan, FALLBACK.key)]
-            together[about] = compare(*sides, objective)
+            mine = [card for own in judged for card in own[plan]]
+            popular = [card for own in judged for card in own[FALLBACK.key]]
+            together[about] = compare(mine, popular, objective)
         sides_here = cards[market][plan], cards[market][FALLBACK.key]
         check = check_skill(*sides_here, objective, pooled=together[about])
         held[market] = "" if check.ok else "; ".join(check.reasons)

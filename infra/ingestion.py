@@ -107,8 +107,9 @@ def market_sizes(interactions: Interactions) -> dict[str, MarketSize]:
 def _keep_quarantine(store: Store, clean: CleanOrders) -> str:
     """Store what was set aside, named by its content; returns the key."""
     frame = clean.quarantine
-    mixed = frame.select_dtypes("object")
-    frame = frame.assign(**{name: mixed[name].map(_text) for name in mixed})
+    frame = frame.copy()
+    for name in frame.select_dtypes("object"):
+        frame[name] = frame[name].map(_text)
     buffer = io.BytesIO()
     frame.to_parquet(buffer, compression="zstd")
     data = buffer.getvalue()
