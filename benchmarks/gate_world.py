@@ -121,6 +121,10 @@ class World:
             }
         )
 
+    def orderers(self, night: dt.date, market: str) -> int:
+        """How many known customers of a market order in the 28 days from a night on."""
+        return self.day(night).cards["popular"][market].n_customers
+
     def forget_before(self, night: dt.date) -> None:
         """Drop the days that no later night looks back to."""
         oldest = night - dt.timedelta(days=HORIZON * WINDOWS)
@@ -163,7 +167,7 @@ def retail(sizes: Sizes, seed: int) -> Interactions:
 
     A customer who is drawn twice becomes two, with the same orders.
     """
-    whole = _sample()
+    whole = sample()
     rng = np.random.default_rng(seed)
     codes = sorted(sizes)
     drawn = np.concatenate([rng.choice(whole.customers, sizes[code]) for code in codes])
@@ -193,6 +197,7 @@ def retail(sizes: Sizes, seed: int) -> Interactions:
 
 
 @cache
-def _sample() -> Interactions:
+def sample() -> Interactions:
+    """Online Retail, as its published quality figures take it."""
     clean = load_sample(cancellations="drop", home_market="most_frequent")
     return Interactions.from_frame(clean.orders)

@@ -26,7 +26,7 @@ def day(number: int) -> dt.date:
 def example() -> Interactions:
     """Customers 0 and 1 come back, 2 is new in the last window, 3 never comes back."""
     lines = [
-        (0, 0, 0, 1, 2.0), (0, 1, 5, 1, 3.0), (0, 0, 12, 2, 4.0), (0, 2, 18, 1, 1.0),
+        (0, 0, 0, 1, 2.0), (0, 1, 5, 1, 3.0), (0, 0, 12, 2, 4.0), (0, 2, 19, 1, 1.0),
         (1, 0, 1, 1, 2.0), (1, 3, 9, 1, 2.0), (1, 1, 15, 3, 9.0), (1, 4, 16, 1, 1.0),
         (2, 1, 17, 1, 3.0), (3, 2, 2, 1, 1.0),
     ]  # fmt: skip
@@ -38,6 +38,8 @@ def test_windows_end_at_as_of_and_do_not_overlap() -> None:
     assert [(fold.cutoff, fold.end) for fold in folds] == [
         (day(5), day(10)), (day(10), day(15)), (day(15), day(20))
     ]  # fmt: skip
+    tested = sum(len(fold.test) for fold in folds)
+    assert tested == len(example().between(day(5), day(20))) == 7  # no day is left out
     earlier = rolling_folds(example(), horizon_days=5, windows=1, as_of=day(12))
     assert earlier[0].cutoff == day(7)
     assert earlier[0].test.minute.max() < earlier[0].test.as_of
@@ -214,6 +216,16 @@ def test_the_hash_covers_all_that_makes_scorecards_comparable() -> None:
     hashes = [fold.hash, *(other.hash for other in others)]
     assert len(set(hashes)) == len(hashes)
     assert rolling_folds(base, horizon_days=5, windows=1)[0].hash == fold.hash
+
+
+def test_the_hash_covers_who_the_customers_are() -> None:
+    """The same purchases by another customer, judged or cold, are another fold."""
+    ids = catalogue(6, 5)
+    hashes = set()
+    for warm, cold in ((0, 2), (1, 2), (0, 4)):
+        lines = [(0, 0, 0, 1, 1.0), (1, 0, 0, 1, 1.0), (warm, 1, 9, 1, 1.0), (cold, 1, 9, 1, 1.0)]
+        hashes.add(rolling_folds(interactions(lines, ids, 10), horizon_days=5, windows=1)[0].hash)
+    assert len(hashes) == 3
 
 
 def test_the_hash_covers_metric_version_and_tie_rule(monkeypatch: pytest.MonkeyPatch) -> None:
