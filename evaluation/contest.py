@@ -57,8 +57,10 @@ class Unit(BaseModel):
 
     @property
     def title(self) -> str:
-        """What it is about: a market's code, or the window that all markets share."""
-        return f"window-{self.windows[0]}" if self.scope == "pooled" else self.markets[0]
+        """What it is about: ``FR``, one window of a large market ``GB-w0``, or ``all-w0``."""
+        if self.scope == "pooled":
+            return f"all-w{self.windows[0]}"
+        return self.markets[0] if len(self.windows) > 1 else f"{self.markets[0]}-w{self.windows[0]}"
 
 
 @dataclass

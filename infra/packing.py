@@ -11,7 +11,7 @@ def pack(
     seconds: Callable[[T], float],
     *,
     workers: int,
-    shortest: float = 5.0,
+    shortest: float = 2.0,
 ) -> list[list[T]]:
     """Split units into batches, longest batch first, by estimated seconds.
 

@@ -19,7 +19,7 @@ from restock.models import Candidate
 from restock.models.slate import FIRST_INCUMBENT, SLATE
 
 # Measured on one core: what a candidate costs per order line and window, and what any costs.
-SECONDS_PER_LINE = 5e-7
+SECONDS_PER_LINE = 6e-7
 SECONDS_PER_FOLD = 0.01
 SECONDS_TO_PUBLISH = 0.05
 SPLIT_ABOVE_SECONDS = 2.0
@@ -60,8 +60,12 @@ class Programme(BaseModel):
         return text
 
     def judging(self, workers: int) -> list[list[Unit]]:
-        """The judging, packed into batches of comparable cost."""
-        return pack(self._units(), self._seconds, workers=workers)
+        """The judging, packed into batches of comparable cost: pooled windows, then markets."""
+        pooled, own = self._pooled_units(), self._own_units()
+        return [
+            *pack(pooled, self._seconds, workers=workers),
+            *pack(own, self._seconds, workers=workers),
+        ]
 
     def refitting(
         self, chosen: Mapping[str, Candidate], evidence: Mapping[str, str], workers: int
@@ -90,29 +94,24 @@ class Programme(BaseModel):
 
         return pack(units, seconds, workers=workers)
 
-    def _units(self) -> list[Unit]:
+    def _pooled_units(self) -> list[Unit]:
         pooled = tuple(c for c in self.candidates if c.scope == "pooled")
+        windows = max(plan.windows for plan in self.fold_plans.values())
+        return [
+            Unit(scope="pooled", markets=tuple(self.fold_plans), windows=(at,), candidates=pooled)
+            for at in range(windows if pooled else 0)
+        ]
+
+    def _own_units(self) -> list[Unit]:
         own = tuple(c for c in self.candidates if c.scope == "market")
-        windows = range(max(plan.windows for plan in self.fold_plans.values()))
         units = []
-        if pooled:
-            everywhere = tuple(self.fold_plans)
-            units = [
-                Unit(scope="pooled", markets=everywhere, windows=(window,), candidates=pooled)
-                for window in windows
-            ]
         for market, plan in self.fold_plans.items():
-            whole = Unit(
-                scope="market",
-                markets=(market,),
-                windows=tuple(range(plan.windows)),
-                candidates=own,
-            )
+            windows = tuple(range(plan.windows))
+            whole = Unit(scope="market", markets=(market,), windows=windows, candidates=own)
             if self._seconds(whole) < SPLIT_ABOVE_SECONDS:
                 units.append(whole)
             else:
-                parts = [(window,) for window in whole.windows]
-                units += [whole.model_copy(update={"windows": part}) for part in parts]
+                units += [whole.model_copy(update={"windows": (at,)}) for at in windows]
         return units
 
     def _seconds(self, unit: Unit) -> float:

@@ -20,7 +20,7 @@ def test_every_unit_is_in_one_batch(costs: list[float], workers: int) -> None:
 
 @given(COSTS, st.integers(1, 8))
 def test_no_batch_is_longer_than_its_room_or_its_one_unit(costs: list[float], workers: int) -> None:
-    room = max(5.0, sum(costs) / (3 * workers))
+    room = max(2.0, sum(costs) / (3 * workers))
     for batch in pack(costs, float, workers=workers):
         assert len(batch) == 1 or sum(batch) <= room + 1e-9
 
@@ -28,7 +28,7 @@ def test_no_batch_is_longer_than_its_room_or_its_one_unit(costs: list[float], wo
 @given(COSTS)
 def test_batches_are_at_most_twice_as_many_as_needed(costs: list[float]) -> None:
     batches = pack(costs, float, workers=2)
-    room = max(5.0, sum(costs) / 6)
+    room = max(2.0, sum(costs) / 6)
     assert len(batches) <= 2 * sum(costs) / room + 1
 
 
