@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import threading
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from restock.evaluation.contest import Unit, judge
-from restock.infra import judgements, publishing, reporting
+from restock.infra import judgements, publishing, reporting, tracking
 from restock.infra.deciding import Decided, decide
 from restock.infra.eligible import keep_eligibility, load_eligibility
 from restock.infra.ingestion import Ingested, ingest
@@ -23,7 +24,6 @@ from restock.infra.schedule import scheduled_day
 from restock.infra.settings import load_settings
 from restock.infra.snapshots import open_snapshot
 from restock.infra.store import open_store
-from restock.infra.tracking import track_night
 from restock.models import FitContext
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ def prepare(
     """Read the orders, store the snapshot, and decide what the night does."""
     settings = load_settings()
     store, declared = open_store(settings=settings), load_markets(settings)
+    # creating MLflow's database takes seconds: meanwhile the workers judge
+    threading.Thread(target=tracking.prepare, args=[settings], daemon=True).start()
     if as_of == "scheduled":
         as_of = scheduled_day(declared, group)
     ingested = ingest(
@@ -171,4 +173,4 @@ def report(night: Night, seconds: float) -> Night:
 @task(name="track", cache_policy=NO_CACHE, task_run_name="track in MLflow")
 def track(night: Night, decided: Decided) -> None:
     """Write the night to MLflow, or to the spool while MLflow is away."""
-    track_night(night, decided, load_settings())
+    tracking.track_night(night, decided, load_settings())
