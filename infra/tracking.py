@@ -7,6 +7,7 @@ under ``spool/tracking`` in the store, and the next night writes it first.
 import datetime as dt
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ _LIMITS = {
 
 _REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 
+_one_at_a_time = threading.Lock()  # the database may still be created in the background
+
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +56,7 @@ def prepare(settings: Settings) -> None:
     An error is only logged: it will show when the night is written, and be handled there.
     """
     try:
-        with _bounded(settings):
+        with _one_at_a_time, _bounded(settings):
             Writer(settings).experiment()
     except Exception as error:
         logger.warning("MLflow at %s is not ready: %s", settings.tracking_uri, _short(error))
@@ -120,7 +123,7 @@ def _spool(store: Store, record: NightRecord) -> str:
 def _write_waiting(store: Store, settings: Settings, deadline: float) -> dict[str, str]:
     """Write records until one fails; returns the run of each that was written."""
     written: dict[str, str] = {}
-    with _bounded(settings):
+    with _one_at_a_time, _bounded(settings):
         for entry in store.list(FOLDER):
             if not entry.key.endswith(".json") or not (record := _claim(store, entry.key)):
                 continue
