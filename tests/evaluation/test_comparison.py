@@ -60,6 +60,24 @@ def test_the_lift_is_that_of_the_objective() -> None:
     assert row.ratio == pytest.approx(row.challenger / row.champion, rel=0.01)
 
 
+def test_the_p_value_weighs_the_metrics_as_the_objective_does() -> None:
+    rng = np.random.default_rng(0)
+    quality, spend = rng.uniform(0.2, 0.6, 400), rng.lognormal(0, 0.5, 400)
+
+    def side(ndcg: float, captured: float) -> Scorecard:
+        noise = rng.normal(1, 0.1, 400)
+        columns = {"ndcg_at_10": ndcg * quality * noise, "spend": spend}
+        return scorecard({**columns, "captured_at_10": captured * quality * noise * spend})
+
+    challenger, champion = side(1.1, 0.9), side(1.0, 1.0)
+
+    def p(ndcg: float, share: float) -> float:
+        weights = {"ndcg_at_10": ndcg, "revenue_share_at_10": share}
+        return compare(challenger, champion, Objective(weights=weights, guardrails={})).p_value
+
+    assert p(0.9, 0.1) < 1e-6 and p(0.1, 0.9) > 1 - 1e-6
+
+
 def test_the_interval_covers_as_declared() -> None:
     """Repeated samples of one world: 90 % intervals hold the true lift 90 % of the time."""
     covered = 0

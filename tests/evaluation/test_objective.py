@@ -50,6 +50,12 @@ def test_a_dominated_candidate_never_changes_the_winner(
         assert objective.best({"0": worse, **known}, incumbent) == winner
 
 
+def test_the_best_has_the_greatest_utility_and_equals_go_by_key() -> None:
+    known = {"a": means(0.30, 0.20), "c": means(0.36, 0.18), "b": means(0.36, 0.18)}
+    assert Objective().best(known, "a") == "b"  # (1.2 ** .6) · (.9 ** .4) > 1
+    assert Objective(weights={SHARE: 1}).best(known, "a") == "a"
+
+
 @given(candidates)
 @settings(max_examples=100, deadline=None)
 def test_the_winner_is_on_the_pareto_front(known: dict[str, dict[str, float]]) -> None:
