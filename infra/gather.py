@@ -72,6 +72,7 @@ def gather(
     pending, left = dict(futures), dict.fromkeys(futures, retries)
     results: dict[str, R] = {}
     failures: dict[str, BaseException] = {}
+    crashed: dict[Any, BaseException] = {}
     until = None if timeout is None else time.monotonic() + timeout
     while pending:
         finished = [name for name, future in pending.items() if _inner(future).done()]
@@ -80,7 +81,8 @@ def gather(
             try:
                 results[name] = future.result()
             except LOST as error:
-                _mark_crashed(future, error)
+                if run_id := getattr(future, "task_run_id", None):
+                    crashed[run_id] = error
                 if left[name]:
                     left[name] -= 1
                     logger.warning("%s was lost with its worker (%r): again", name, error)
@@ -100,6 +102,8 @@ def gather(
             break
         if pending and not finished:
             time.sleep(poll)
+    if crashed:
+        _mark_crashed(crashed)
     return Gathered(_ordered(results, futures), _ordered(failures, futures))
 
 
@@ -108,19 +112,26 @@ def _inner(future: Any) -> Any:
     return getattr(future, "wrapped_future", future)
 
 
-def _mark_crashed(future: Any, error: BaseException) -> None:
-    """Tell the server: the process that would have said so is gone, and the run looks alive."""
-    run_id = getattr(future, "task_run_id", None)
-    if run_id is None or isinstance(error, CrashedRun):
-        return
+def _mark_crashed(runs: dict[Any, BaseException], patience: float = 5.0) -> None:
+    """Tell the server: the process that would have said so is gone, and the run looks alive.
+
+    The server may know such a run only seconds later, from what the process sent last.
+    """
     from prefect.client.orchestration import get_client
     from prefect.states import Crashed
 
-    try:
-        client = get_client(sync_client=True)
-        client.set_task_run_state(run_id, Crashed(message=f"worker lost: {error!r}"), force=True)
-    except Exception:
-        logger.debug("the server did not take the state of a lost task run", exc_info=True)
+    client = get_client(sync_client=True)
+    until = time.monotonic() + patience
+    while runs and time.monotonic() < until:
+        for run_id, error in list(runs.items()):
+            try:
+                state = Crashed(message=f"lost with its worker: {error!r}")
+                client.set_task_run_state(run_id, state, force=True)
+                del runs[run_id]
+            except Exception:
+                logger.debug("the server did not take the state of %s", run_id, exc_info=True)
+        if runs:
+            time.sleep(0.5)
 
 
 V = TypeVar("V")

@@ -123,25 +123,26 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
     prefect_api: str, server_settings: Settings
 ) -> None:
     deploy(prefect_api, server_settings)
-    automation = ask(prefect_api, "/automations/filter")[0]
+    zombies = {"name": {"any_": ["restock-zombies"]}}
+    automation = ask(prefect_api, "/automations/filter", automations=zombies)[0]
     httpx.patch(f"{prefect_api}/automations/{automation['id']}", json={"enabled": False})
     deploy(prefect_api, server_settings)
 
     groups = load_markets().schedule_groups
     deployments = {one["id"]: one for one in ask(prefect_api, "/deployments/filter")}
     assert sorted(one["name"] for one in deployments.values()) == sorted(groups)
-    scheduled = {run["deployment_id"] for run in ask(prefect_api, "/flow_runs/filter")}
-    assert scheduled == deployments.keys()
+    due_runs = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    runs = ask(prefect_api, "/flow_runs/filter", flow_runs=due_runs)
+    assert {run["deployment_id"] for run in runs} == deployments.keys()
     for one in deployments.values():
         assert one["global_concurrency_limit"]["limit"] == 1
         assert one["schedules"][0]["schedule"]["timezone"] == groups[one["name"]]
-    for run in ask(prefect_api, "/flow_runs/filter"):
+    for run in runs:
         zone = ZoneInfo(groups[deployments[run["deployment_id"]]["name"]])
         due = datetime.fromisoformat(run["expected_start_time"]).astimezone(zone)
         assert (due.hour, due.minute) == (4, 10)
-    automations = ask(prefect_api, "/automations/filter")
-    assert [one["name"] for one in automations] == ["restock-zombies"]
-    assert automations[0]["enabled"] is False  # switched off by hand: it stays off
+    automations = ask(prefect_api, "/automations/filter", automations=zombies)
+    assert [one["enabled"] for one in automations] == [False]  # switched off by hand: stays off
 
 
 KILLED = """

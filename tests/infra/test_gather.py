@@ -97,6 +97,7 @@ def test_a_flow_survives_killed_workers_and_names_what_is_missing(
         until = time.monotonic() + 60
         while time.monotonic() < until:
             if begun := list(tmp_path.glob("FR.*")):
+                time.sleep(4)  # the server hears that it runs
                 os.kill(int(begun[0].suffix[1:]), signal.SIGKILL)
                 return
             time.sleep(0.05)

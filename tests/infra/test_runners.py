@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def test_tls_is_demanded_and_given_our_certificates(tmp_path: Path) -> None:
     assert security.tls_ca_file == str(tmp_path / "ca")
 
 
+def _process() -> int:
+    time.sleep(0.5)
+    return os.getpid()
+
+
 def _about_this_worker() -> dict[str, Any]:
     import numba
     import numpy as np
@@ -80,7 +86,7 @@ def _about_this_worker() -> dict[str, Any]:
         "daemon": multiprocessing.current_process().daemon,
         "numba": numba.get_num_threads(),
         "pools": {pool["num_threads"] for pool in threadpoolctl.threadpool_info()},
-        "joblib": len(set(Parallel(n_jobs=2)(delayed(os.getpid)() for _ in range(4)))),
+        "joblib": len(set(Parallel(n_jobs=2)(delayed(_process)() for _ in range(4)))),
         "logs": logging.getLogger("restock").level,
         "preloaded": "decimal" in sys.modules and "prefect_dask" in sys.modules,
         "addresses": sorted(
