@@ -80,7 +80,7 @@ def test_a_min_max_sum_would_change_the_winner() -> None:
     assert Objective().best(known, "a") == Objective().best(joined, "a")
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1), st.integers(1, 10_000))
+@given(values, values, st.floats(0.01, 1), st.integers(1, 10_000))
 @settings(max_examples=200, deadline=None)
 def test_shrinking_keeps_the_side_and_moves_toward_one(
     mine: float, theirs: float, pooled: float, n: int
