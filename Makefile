@@ -49,7 +49,7 @@ types: $(DEV)
 	  --cache-dir .. $(addprefix -p restock.,$(TYPED))
 
 unit: $(DEV)
-	$(BIN)/python -m pytest -q -m unit
+	$(BIN)/python -m pytest -q -m unit -n auto
 
 check: lint types unit ## lint, types, import contracts, unit tests: under three minutes
 
