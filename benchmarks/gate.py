@@ -16,6 +16,7 @@ false_discovery_rate  every 28 nights of a year each market has a new challenger
     markets that choose on their own (a follower's choice claims to be right for the pool only).
 tail_error_ratio  how many times too often the gate's test errs at its own alpha, on real pairs
     of models made equal (see ``gate_tail``); ``.usual_test`` is what a normal test would do.
+adversary_error_ratio  the same where most customers gain and a few large ones lose it all.
 
 ``online_retail.…`` are the same on customers drawn with replacement from Online Retail. The
 gate's intervals take 200 resamples here instead of 2,000: they only serve the guardrail.

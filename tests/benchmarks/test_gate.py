@@ -140,7 +140,7 @@ def test_rates_have_exact_intervals() -> None:
 
 def test_real_pairs_are_made_equal(orders: Interactions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_tail, "sample", lambda: orders)
-    monkeypatch.setattr(gate_tail, "DRAWS", 50)
+    monkeypatch.setattr(gate_tail, "DRAWS", 30)
     found = list(gate_tail.pairs())
     assert len(found) == 12
     for _, challenger, champion in found:
