@@ -54,13 +54,7 @@ class Judged(BaseModel):
     key: str
 
 
-@task(
-    name="ingest",
-    cache_policy=NO_CACHE,
-    task_run_name="ingest orders",
-    retries=2,
-    retry_delay_seconds=5,
-)
+@task(name="ingest", cache_policy=NO_CACHE, task_run_name="ingest orders")
 def prepare(
     orders: str | None,
     markets: list[str] | None,

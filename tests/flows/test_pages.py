@@ -60,24 +60,24 @@ def test_the_pages_show_the_fan_out_the_tables_and_the_models(
 
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     run = f"{api.removesuffix('/api')}/runs/flow-run/{_newest_run(api)}"
-    page.goto(run, wait_until="networkidle")
-    page.get_by_text("Task Runs", exact=True).click()
-    page.get_by_text("choose champions").first.wait_for(timeout=30_000)
+    page.goto(run)
+    page.get_by_text("Task Runs", exact=True).click(timeout=60_000)
+    page.get_by_text("choose champions").first.wait_for(timeout=60_000)
     for name in ("ingest orders", "judge DE FR", "judge all-w0", "refit", "publish", "report"):
         assert page.get_by_text(name).first.is_visible(), name
     page.wait_for_timeout(2_000)  # the graph is drawn on a canvas
     assert _colours(page, tmp_path / "flow-run.png") > 100
     page.get_by_text("Artifacts", exact=True).click()
     for name in ("retrain-summary", "leaderboard-fr", "retrain-report"):
-        page.get_by_text(name).first.wait_for(timeout=30_000)
+        page.get_by_text(name).first.wait_for(timeout=60_000)
 
     server = serve(home, free_port(), environment=dict(os.environ))
     try:
         wait_for(server)
-        page.goto(f"{server.url}/#/models/restock-FR", wait_until="networkidle")
-        page.get_by_text("champion").first.wait_for(timeout=30_000)
+        page.goto(f"{server.url}/#/models/restock-FR")
+        page.get_by_text("champion").first.wait_for(timeout=60_000)
         assert _colours(page, tmp_path / "mlflow.png") > 20
         page.goto(f"{server.url}/#/experiments")
-        page.get_by_text("restock").first.wait_for(timeout=30_000)
+        page.get_by_text("restock").first.wait_for(timeout=60_000)
     finally:
         stop([server])
