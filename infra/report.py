@@ -26,24 +26,15 @@ def render(night: Night) -> str:
     return template.render(night=night, markets=markets, metrics=METRICS, states=STATES)
 
 
-def estimate(value: Estimate | None, digits: int = 3) -> str:
-    """``.338 (.329 to .347)``, or a dash where nothing was judged."""
+def estimate(value: Estimate | None, *, short: bool = False) -> str:
+    """``0.338 (0.329 to 0.347)``, short ``0.338 ±0.009``, or a dash where nothing was judged."""
     if value is None or value.value is None:
         return "–"
-    text = f"{value.value:.{digits}f}"
     if value.low is None or value.high is None:
-        return text
-    return f"{text} ({value.low:.{digits}f} to {value.high:.{digits}f})"
-
-
-def plus_minus(value: Estimate | None, digits: int = 3) -> str:
-    """``.338 ± .009``: short, for a terminal."""
-    if value is None or value.value is None:
-        return "–"
-    text = f"{value.value:.{digits}f}"
-    if value.low is None or value.high is None:
-        return text
-    return f"{text} ±{(value.high - value.low) / 2:.{digits}f}"
+        return f"{value.value:.3f}"
+    if short:
+        return f"{value.value:.3f} ±{(value.high - value.low) / 2:.3f}"
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
 
 
 def bar(value: Estimate | None, width: int = 120) -> Markup:
@@ -75,7 +66,7 @@ def summary_rows(night: Night) -> list[dict[str, str]]:
             "orders": f"{outcome.orders:,}",
             "customers": f"{outcome.customers:,}",
             "champion": outcome.champion or "–",
-            **{name: plus_minus(outcome.metrics.get(name)) for name in METRICS},
+            **{name: estimate(outcome.metrics.get(name), short=True) for name in METRICS},
             "gate": outcome.reason if outcome.state in ("held", "failed") else outcome.verdict,
             "state": outcome.state,
         }

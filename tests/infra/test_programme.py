@@ -1,0 +1,97 @@
+"""The programme of a night: every fold of every candidate once, whatever the batches."""
+
+import datetime as dt
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from restock.evaluation.contest import Unit
+from restock.infra.ingestion import Ingested, MarketSize
+from restock.infra.local_store import LocalStore
+from restock.infra.markets import load_markets
+from restock.infra.programme import Programme, plan_night
+from restock.infra.snapshots import SnapshotRef
+from restock.models import Candidate
+from restock.models.slate import FIRST_INCUMBENT, SLATE
+
+pytestmark = pytest.mark.unit
+
+SIZES = {"GB": 700_000, "FR": 13_000, "DE": 15_000, "NO": 1_200, "ZZ": 3}
+
+
+def ingested(snapshot: str = "a" * 64) -> Ingested:
+    return Ingested(
+        snapshot=SnapshotRef(store="file:///nowhere", hash=snapshot),
+        as_of=dt.date(2024, 1, 1),
+        markets={m: MarketSize(lines=n, orders=n, customers=n) for m, n in SIZES.items()},
+        lines_read=1,
+        lines_kept=1,
+        set_aside={},
+        quarantine="",
+    )
+
+
+def programme(tmp_path: Path, wanted: list[str] | None = None, **more: str) -> Programme:
+    return plan_night(LocalStore(tmp_path), ingested(**more), load_markets(), wanted)
+
+
+def judged(batches: list[list[Unit]]) -> Counter[tuple[str, int, str]]:
+    return Counter(
+        (market, window, candidate.key)
+        for batch in batches
+        for unit in batch
+        for market in unit.markets
+        for window in unit.windows
+        for candidate in unit.candidates
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_every_candidate_is_judged_once_on_every_fold_of_every_market(
+    tmp_path: Path, workers: int
+) -> None:
+    night = programme(tmp_path)
+    expected = {(m, w, c.key) for m in SIZES for w in range(6) for c in night.candidates}
+    assert judged(night.judging(workers)) == Counter(expected)
+
+
+def test_a_large_market_is_split_by_window_and_small_ones_share_a_task(tmp_path: Path) -> None:
+    units = [unit for batch in programme(tmp_path).judging(2) for unit in batch]
+    own = [unit for unit in units if unit.scope == "market"]
+    assert [unit.title for unit in own if "GB" in unit.markets] == [f"GB-w{w}" for w in range(6)]
+    assert len([unit for unit in own if "FR" in unit.markets]) == 1
+
+
+def test_a_pooled_plan_is_refitted_once_for_all_its_markets(tmp_path: Path) -> None:
+    night = programme(tmp_path)
+    pooled = Candidate(name="blend", scope="pooled")
+    chosen = dict.fromkeys(SIZES, pooled) | {"GB": FIRST_INCUMBENT}
+    units = [u for batch in night.refitting(chosen, {"FR": "seen"}, 2) for u in batch]
+    together = [unit for unit in units if unit.candidate == pooled]
+    assert len(together) == 1 and set(together[0].markets) == set(SIZES) - {"GB"}
+    assert together[0].evidence["FR"] == "seen"
+
+
+def test_the_first_plan_in_service_is_judged_with_the_slate(tmp_path: Path) -> None:
+    night = programme(tmp_path)
+    assert all(plan == FIRST_INCUMBENT for plan in night.incumbents.values())
+    assert {c.key for c in night.candidates} == {c.key for c in SLATE}
+
+
+def test_the_night_is_named_by_what_goes_in(tmp_path: Path) -> None:
+    token = programme(tmp_path).token
+    assert programme(tmp_path).token == token
+    assert programme(tmp_path, snapshot="b" * 64).token != token
+    assert programme(tmp_path, ["FR"]).token != token
+
+
+def test_a_market_without_orders_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no orders of market IT before 2024-01-01"):
+        programme(tmp_path, ["FR", "IT"])
+
+
+def test_a_record_that_cannot_be_read_fails_its_market_alone(tmp_path: Path) -> None:
+    LocalStore(tmp_path).put("publications/FR/current.json", b"{")
+    night = programme(tmp_path)
+    assert set(night.failed) == {"FR"} and "current.json" in night.failed["FR"]
