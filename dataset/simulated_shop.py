@@ -90,7 +90,7 @@ def _open_market(
         locate(world, customers, who, world.burn, state)
     past: list[Lines] = []
     log: list[Exposed] = []
-    found, rates = np.empty(n, np.int32), np.empty(items)
+    found, intensity, held = np.empty(n, np.int32), np.empty(items), np.empty(items)
     room = new_lines(max(1 << 16, 2 * items))
     for day in range(setting.days):
         t = world.burn + day
@@ -104,7 +104,7 @@ def _open_market(
             needs = with_room(needs, items)
             first, count = serve(
                 world, customers, response, t, visitors, shown.items, first, base, state,
-                needs, scratch, rates, outcomes, room, 0,
+                needs, scratch, intensity, held, outcomes, room, 0,
             )  # fmt: skip
             past.append(first_lines(room, count))
         if shown.items.size:

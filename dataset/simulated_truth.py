@@ -106,18 +106,24 @@ class Truth:
         names = ("order_chance", "click_chance", "unshown_chance")
         return pd.DataFrame({name: getattr(self.exposed, name) for name in names})
 
-    def intensity(self, customers: IntArray, day: dt.date) -> FloatArray:
-        """a_i (customers × items): how much each customer wants each item on that day.
+    def wants(self, customers: IntArray, day: dt.date) -> tuple[FloatArray, FloatArray]:
+        """How much each customer wants each item on that day (both customers × items).
 
-        An order then holds i with probability 1 - (1 + a_i / spread) ** -spread; a_i is 0 where
-        the item cannot be had. What a customer wants most, in order, is the oracle's list.
+        First the intensity (needs and discovery together; what a customer wants most, in order,
+        is the oracle's list), then the probability that an order of that day holds the item if
+        it is not shown. Both are 0 where the item cannot be had.
         """
         t, rows, lines = self._t(day), self._rows(customers), self._past(customers)
         n_items = self.setting.item_ids.size
-        out = np.zeros((len(rows.key), n_items))
+        intensity = np.zeros((rows.key.size, n_items))
+        held = np.zeros((rows.key.size, n_items))
         needs, scratch = new_needs(n_items, 1), new_scratch(n_items)
-        wants(self.setting.world, rows, *lines, t, needs, scratch, out)
-        return out
+        wants(self.setting.world, rows, *lines, t, needs, scratch, intensity, held)
+        return intensity, held
+
+    def intensity(self, customers: IntArray, day: dt.date) -> FloatArray:
+        """The first of ``wants``."""
+        return self.wants(customers, day)[0]
 
     def order_probability(self, customers: IntArray, day: dt.date) -> FloatArray:
         """The chance (customers) that each one orders on that day, given who has lapsed."""
@@ -126,26 +132,27 @@ class Truth:
 
     def purchase_probability(self, customers: IntArray, day: dt.date) -> FloatArray:
         """The chance (customers × items) that each item is bought on that day, if not shown."""
-        spread = self.setting.world.spread
-        held = 1.0 - (1.0 + self.intensity(customers, day) / spread) ** -spread
-        chance: FloatArray = held * self.order_probability(customers, day)[:, None]
+        chance: FloatArray = (
+            self.wants(customers, day)[1] * self.order_probability(customers, day)[:, None]
+        )
         return chance
 
     def if_shown(
-        self, intensity: FloatArray, position: int | IntArray, orders: bool | NDArray[np.bool_]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """P(order), P(click), and P(order if not shown), of items shown on a visit.
+        self, intensity: FloatArray, unshown: FloatArray, position: int | IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """P(order) and P(click) of items shown on a visit.
 
-        position: from 1. orders: whether the visit comes with an order (see ``visits``). All
-        three arguments are broadcast. The value of showing an item is the first minus the third.
+        intensity: the first of ``wants``. unshown: the chance of an order of the item without
+        showing it: the second of ``wants`` on a visit with an order, 0 on others (see
+        ``visits``). position: from 1. All are broadcast. P(order) - unshown is what showing is
+        worth.
         """
-        spread, how = self.setting.world.spread, self.response
+        how = self.response
         attention = np.append(how.attention, 0.0)
         looked = attention[np.minimum(np.asarray(position) - 1, attention.size - 1)]
         relevance = intensity / (intensity + how.half)
-        unshown = np.where(orders, 1.0 - (1.0 + intensity / spread) ** -spread, 0.0)
         ordered = 1.0 - (1.0 - unshown) * (1.0 - looked * how.effect * relevance)
-        return ordered, (1.0 - ordered) * looked * how.click * relevance, unshown
+        return ordered, (1.0 - ordered) * looked * how.click * relevance
 
     def visits(self, market: str, day: dt.date) -> tuple[IntArray, NDArray[np.bool_]]:
         """Who visits on that day (int32), and whether with an order (bool). No policy moves it."""

@@ -1,4 +1,4 @@
-"""Building the simulated world: items with their lives, prices and seasons; tastes; markets."""
+"""Building the simulated world out of its parameters: clock, items, markets, customers."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -7,26 +7,22 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from restock.dataset.catalogue import Catalogue
 from restock.dataset.simulated_calendar import business_days, seasons
+from restock.dataset.simulated_items import Items, draw_items
 from restock.dataset.simulated_markets import Market
 from restock.dataset.simulated_rooms import new_customers
 from restock.dataset.simulator_parameters import Parameters
-from restock.kernels.random import keys_below
-from restock.kernels.simulation import Customers, Habits, World, alias_tables, draw_customers
+from restock.kernels.random import alias_tables, keys_below
+from restock.kernels.simulation import Customers, Habits, World, draw_customers
 
 BURN = 365  # days that customers of old lived before the first visible one
 TAIL = 112  # days beyond the last visible one, so that the truth can look ahead
 NICE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 36, 40, 48, 50, 60, 72, 80, 96)
 MORE_NICE = (100, 120, 144, 192, 200, 240, 288, 300, 360, 400, 480, 500, 576, 600, 720, 1000)
-MARGIN = (0.25, 0.55)  # declared: costs are not in the sample
 ASSORTMENT = (0.6, 1.0)  # declared: share of the items that a market carries
 LOCAL_SD = 0.5  # declared: sd of the log of how well an item sells in a market
-
-NOUNS = "CANDLE LAMP MUG BOWL FRAME CLOCK BAG BOX TIN HOOK SIGN PLATE CUSHION JAR PURSE TRAY"
-COLOURS = "RED BLUE GREEN PINK WHITE BLACK IVORY SILVER RETRO VINTAGE SPOTTY STRIPED"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,45 +102,15 @@ def build(
 ) -> Setting:
     """Draw the world from its parameters. The seed decides; customers are drawn later."""
     p = parameters
-    # a generator per attribute: one parameter changes no other attribute
-    (r_birth, r_death, r_popular, r_season, r_range, r_likes, r_noise, r_price, r_amount, r_due) = (
-        np.random.default_rng([seed, 1, n]) for n in range(10)
-    )
-    total = BURN + days + TAIL
-    calendar = business_days(p, start - dt.timedelta(days=BURN), total)
-    clock = np.concatenate([[0.0], np.cumsum(calendar)])
-    season = seasons(p, start - dt.timedelta(days=BURN), total)
-
-    old = 1.0 / (1.0 + p.births_per_day * days)
-    newcomers = r_birth.random(items) >= old
-    birth = np.where(newcomers, BURN + r_birth.integers(0, days, items), 0)
-    alive = np.maximum(birth, BURN)  # what was there at the start had survived until then
-    death = (alive + 1 + r_death.exponential(p.item_life, items)).clip(max=2**30)
-    place = r_popular.standard_normal(items)
-    popularity = np.exp(place * np.where(place > 0, p.popularity_sd, p.rarity_sd))
-    seasonal = r_season.random(items) < p.seasonal_share
-    peaks = np.array(p.season_peak) / np.sum(p.season_peak)
-    season_of = np.where(seasonal, 1 + r_season.choice(12, items, p=peaks), 0).astype(np.int32)
-    # in its weeks a season's item sells more than another, over the year less
-    popularity = popularity / season.mean(axis=1)[season_of] ** 0.5
-
-    range_of = r_range.choice(p.ranges, items, p=r_range.dirichlet(np.full(p.ranges, 3.0)))
-    likes = gammaincinv(p.range_shape, r_likes.random((p.tastes, p.ranges))) / p.range_shape + 1e-3
-    noise = np.exp(p.liking_sd * r_noise.standard_normal((p.tastes, items)))
-    taste = popularity * likes[:, range_of] * noise
-    taste /= taste.sum(axis=1, keepdims=True)
-    alias, other = alias_tables(taste)
-
-    log_price = p.log_price + p.log_price_sd * r_price.standard_normal(items)
-    list_price = np.maximum(np.round(np.exp(log_price), 2), 0.05)
-    margin = r_price.uniform(*MARGIN, items)
-    own = p.item_quantity_sd * r_amount.standard_normal(items)
-    log_quantity = p.log_quantity + p.price_slope * np.log(list_price) + own
-    nice = np.array(NICE + MORE_NICE, dtype=np.float64)
-
-    quarters = (np.arange(total) - BURN) // 91
+    first, total = start - dt.timedelta(days=BURN), BURN + days + TAIL
+    clock = np.concatenate([[0.0], np.cumsum(business_days(p, first, total))])
+    season = seasons(p, first, total)
+    drawn = draw_items(p, items, BURN, days, season, seed)
     local, taste_mix, keys = _localise(p, markets, items, seed)
-    alive_share = _alive_share(birth, death, season, season_of, days)
+    served = local * _alive_share(drawn, season, days)
+    alias, other = alias_tables(drawn.taste)
+    quarters = (np.arange(total) - BURN) // 91
+    nice = np.array(NICE + MORE_NICE, dtype=np.float64)
     world = World(
         seed=np.uint64(seed),
         burn=BURN,
@@ -152,18 +118,19 @@ def build(
         clock=np.tile(clock, (len(markets), 1)),
         price=np.array([[market.rate] for market in markets]) * (1.0 + p.inflation) ** quarters,
         local=local,
-        accept=np.maximum((local * alive_share) @ taste.T, 1e-6),
-        birth=np.tile(birth.astype(np.int32), (len(markets), 1)),
-        death=np.tile(death.astype(np.int32), (len(markets), 1)),
+        accept=np.maximum(served @ drawn.taste.T, 1e-6),
+        birth=np.tile(drawn.birth, (len(markets), 1)),
+        death=np.tile(drawn.death, (len(markets), 1)),
         season=season,
-        season_of=season_of,
-        taste=taste.astype(np.float32),
+        season_of=drawn.season_of,
+        taste=drawn.taste.astype(np.float32),
         alias=alias,
         other=other,
-        partner=_partners(range_of, popularity),
-        period=(p.period * np.exp(p.period_sd * r_due.standard_normal(items))).astype(np.float32),
-        log_quantity=log_quantity.astype(np.float32),
-        list_price=list_price,
+        partner=drawn.partner,
+        period=drawn.period.astype(np.float32),
+        loyalty=drawn.loyalty.astype(np.float32),
+        log_quantity=drawn.log_quantity.astype(np.float32),
+        list_price=drawn.list_price,
         log_nice=np.log((nice[1:] + nice[:-1]) / 2),
         nice=nice.astype(np.float32),
         gap_shape=p.gap_shape,
@@ -172,11 +139,14 @@ def build(
         floor=p.floor,
         strength=p.strength,
         strength_per_gap=p.strength_per_gap,
+        strength_per_narrowness=p.strength_per_narrowness,
         strength_shape=p.strength_shape,
         weakest=0.01 * p.strength,
         life=p.need_life,
+        life_tail=p.life_tail,
         life_per_gap=p.life_per_gap,
         usual_gap=float(np.exp(p.log_gap)),
+        usual_size=float(np.exp(p.log_size)),
         pair_sd=p.pair_sd,
         line_sd=p.line_sd,
         discount=p.discount,
@@ -195,16 +165,12 @@ def build(
         log_size_sd=p.log_size_sd,
         reorder_shape=p.reorder_shape,
         level_sd=p.level_sd,
+        key_share=p.key_share,
+        key_level=p.key_level,
+        key_haste=p.key_haste,
         level_per_size=p.level_per_size,
         focus=p.focus,
     )
-    width = max(5, len(str(items)))
-    ids = [f"{n + 10**width // 10:0{width}d}" for n in range(items)]
-    nouns, colours = NOUNS.split(), COLOURS.split()
-    names = [
-        f"{colours[n % len(colours)]} {nouns[range_of[n] % len(nouns)]} No. {ids[n]}"
-        for n in range(items)
-    ]
     return Setting(
         world=world,
         habits=habits,
@@ -212,10 +178,10 @@ def build(
         taste_mix=taste_mix,
         start=start,
         days=days,
-        item_ids=np.array(ids, dtype=object),
-        item_names=np.array(names, dtype=object),
-        categories=np.array([f"range {r:03d}" for r in range_of], dtype=object),
-        unit_cost=np.round(list_price * (1 - margin), 4),
+        item_ids=drawn.ids,
+        item_names=drawn.names,
+        categories=drawn.categories,
+        unit_cost=drawn.unit_cost,
         tastes_each=p.tastes_each,
     )
 
@@ -241,25 +207,8 @@ def _localise(
     return local, taste_mix, keys
 
 
-def _partners(range_of: NDArray[np.int64], popularity: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Pairs of neighbours in popularity within a range; -1 for the odd one of a range."""
-    order = np.lexsort((-popularity, range_of))
-    place = np.arange(order.size) - np.searchsorted(range_of[order], range_of[order])
-    first = np.flatnonzero((place[:-1] % 2 == 0) & (range_of[order][:-1] == range_of[order][1:]))
-    partner = np.full(order.size, -1, dtype=np.int32)
-    partner[order[first]] = order[first + 1]
-    partner[order[first + 1]] = order[first]
-    return partner
-
-
-def _alive_share(
-    birth: NDArray[np.int64],
-    death: NDArray[np.float64],
-    season: NDArray[np.float32],
-    season_of: NDArray[np.int32],
-    days: int,
-) -> NDArray[np.float32]:
+def _alive_share(drawn: Items, season: NDArray[np.float32], days: int) -> NDArray[np.float32]:
     """How much of the visible time an item can be had, in its season (float32, items)."""
     sample = np.linspace(BURN, BURN + days - 1, min(days, 26)).astype(np.int64)
-    there = (birth[:, None] <= sample) & (sample < death[:, None])
-    return (there * season[:, sample][season_of]).mean(axis=1).astype(np.float32)
+    there = (drawn.birth[:, None] <= sample) & (sample < drawn.death[:, None])
+    return (there * season[:, sample][drawn.season_of]).mean(axis=1).astype(np.float32)

@@ -57,7 +57,7 @@ class Parameters(BaseModel):
     log_size_sd: float = Field(ge=0)
     """Its sd."""
     spread: float = Field(gt=0)
-    """Gamma shape of the size of one order around the usual."""
+    """Gamma shape of what one order discovers around the usual."""
     floor: float = Field(ge=0, le=1)
     """Share of the usual basket that discovery always has."""
 
@@ -66,6 +66,10 @@ class Parameters(BaseModel):
     """Mean intensity with which an order repeats an item that is due, at the usual gap."""
     strength_per_gap: float = Field(ge=0)
     """Elasticity of it to a customer's gap scale: who orders rarely repeats more at a time."""
+    strength_per_narrowness: float = Field(ge=0)
+    """Elasticity of it to the inverse of the usual basket: who buys little buys the same."""
+    strength_per_price: float = Field(ge=0)
+    """Elasticity of it to the item's list price: the dearer lines are the staples."""
     strength_shape: float = Field(gt=0)
     """Its gamma shape over pairs of customer and item."""
     reorder_shape: float = Field(gt=0)
@@ -75,7 +79,9 @@ class Parameters(BaseModel):
     period_sd: float = Field(ge=0)
     """sd of its log over items."""
     need_life: float = Field(gt=0)
-    """Mean days that a need lasts, for a customer with the usual gap."""
+    """Scale of the days that a need lasts, for a customer with the usual gap."""
+    life_tail: float = Field(gt=0)
+    """Power of an exponential number that the scale is multiplied with: more = some last long."""
     life_per_gap: float = Field(ge=0, le=1)
     """Elasticity of that life to a customer's gap scale: 0 = days count, 1 = orders count."""
 
@@ -84,6 +90,8 @@ class Parameters(BaseModel):
     """sd of the log of the popularity of items above the median."""
     rarity_sd: float = Field(ge=0)
     """The same below the median."""
+    popularity_per_cheapness: float = Field(ge=0)
+    """Elasticity of popularity to the inverse of the list price."""
     births_per_day: float = Field(ge=0)
     """New items in a day for each one that was there at the start."""
     item_life: float = Field(gt=0)
@@ -108,6 +116,12 @@ class Parameters(BaseModel):
     """sd of log quantity between customers of one usual basket."""
     level_per_size: float
     """Log quantity per log of the usual basket: wide assortments go with small quantities."""
+    key_share: float = Field(ge=0, le=1)
+    """Share of customers that are key accounts."""
+    key_level: float = Field(ge=0)
+    """Added to the log quantity of those."""
+    key_haste: float = Field(ge=0)
+    """Taken off the log of their gap scale."""
     pair_sd: float = Field(ge=0)
     """sd of log quantity between pairs of customer and item."""
     line_sd: float = Field(ge=0)

@@ -1,6 +1,10 @@
 """What the simulated world must have in common with real orders: named statistics of both."""
 
+import tomllib
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,8 @@ from restock.dataset.interactions import MINUTES_PER_DAY, Interactions
 from restock.kernels.simulation_statistics import count_rebuys
 
 Statistics = dict[str, float]
+
+TARGETS = "simulator_targets.toml"
 
 YEAR = 365
 SINCE = np.array([14, 28, 56, 112, 224, 365], dtype=np.int32)  # days since last bought
@@ -38,14 +44,30 @@ def statistics(interactions: Interactions) -> Statistics:
         _customers(orders, int(lines["day"].max())),
         _baskets(orders),
         _repeats(lines, orders, interactions.n_items),
+        _loyalty(lines, orders),
         _items(lines),
         _tastes(lines),
         _amounts(interactions),
+        _worth(interactions),
         _calendar(orders, interactions),
         _markets(interactions),
     ):
         found.update(part)
     return found
+
+
+@cache
+def targets() -> Statistics:
+    """The statistics of the bundled sample that the frozen parameters were fitted to."""
+    text = (files("restock.dataset") / "data" / TARGETS).read_text()
+    return {name: float(value) for name, value in tomllib.loads(text).items()}
+
+
+def targets_to_toml(statistics: Statistics, heading: str) -> str:
+    """The text of a file of targets; a statistic that is not known is left out."""
+    known = {name: value for name, value in statistics.items() if np.isfinite(value)}
+    lines = [f"# {line}".rstrip() for line in heading.splitlines()] + [""]
+    return "\n".join(lines + [f'"{name}" = {value:.6g}' for name, value in known.items()]) + "\n"
 
 
 def compare_statistics(real: Statistics, simulated: Statistics) -> pd.DataFrame:
@@ -133,6 +155,27 @@ def _repeats(lines: pd.DataFrame, orders: pd.DataFrame, n_items: int) -> Statist
     return found
 
 
+def _loyalty(lines: pd.DataFrame, orders: pd.DataFrame) -> Statistics:
+    """How faithful customers of 10 to 19 orders are, and what small and large orders repeat."""
+    n = orders.groupby("customer").size()
+    some = n[(n >= 10) & (n <= 19)].index
+    mine = lines[lines["customer"].isin(some)]
+    often = mine.groupby(["customer", "item"]).size() / n
+    rank = often.groupby("customer").rank(ascending=False, method="first")
+    found = {
+        f"loyalty.orders_with_item_{r}": float(often[rank == r].mean()) for r in (1, 3, 5, 10, 20)
+    }
+    share = mine.groupby("customer")["repeat"].mean()
+    found.update(_quantiles("loyalty.repeat_share", share, (0.1, 0.5, 0.9)))
+    late = orders[orders["number"] >= 5]
+    edges = [0, 5, 20, 60, np.inf]
+    for low, high in pairwise(edges):
+        part = late[(late["lines"] > low) & (late["lines"] <= high)]
+        name = f"loyalty.repeats_over_{low:.0f}_items"
+        found[name] = float((part["repeats"] / part["lines"]).mean()) if len(part) else np.nan
+    return found
+
+
 def _top_shares(name: str, counts: NDArray[np.int64]) -> Statistics:
     ranked = np.sort(counts[counts > 0])[::-1]
     total = np.cumsum(ranked) / ranked.sum()
@@ -161,23 +204,45 @@ def _items(lines: pd.DataFrame) -> Statistics:
 
 
 def _tastes(lines: pd.DataFrame) -> Statistics:
-    """How alike the buyers of two items are: cosine over customers, popular items only."""
-    pairs = lines[~lines["repeat"]]
-    best = pairs["item"].value_counts().index[:400]
-    some = pairs[pairs["item"].isin(best)]
-    matrix = sparse.csr_array(
-        (np.ones(len(some)), (some["customer"], pd.Index(best).get_indexer(some["item"])))
-    )
-    norm = np.sqrt(matrix.sum(axis=0))
-    alike = (matrix.T @ matrix).toarray() / np.outer(norm, norm)
-    np.fill_diagonal(alike, 0.0)
-    nearest = np.sort(alike, axis=1)
+    """How alike the buyers of two popular items are, and how far that tells what comes next.
+
+    cosine: over customers; the mean, and the nearest, fifth and fiftieth neighbour of an item.
+    kin: customers' new items of the second half of the time, by their likeness to what the
+    customer had bought in the first half, relative to items drawn by popularity.
+    """
+    first = lines[~lines["repeat"]]
+    best = first["item"].value_counts().index[:400]
+    some = first[first["item"].isin(best)]
+    early = (some["day"] <= lines["day"].max() / 2).to_numpy()
+    column = pd.Index(best).get_indexer(some["item"])
+    shape = (int(lines["customer"].max()) + 1, len(best))
+
+    def bought(rows: NDArray[np.bool_]) -> sparse.csr_array:
+        cells = (some["customer"].to_numpy()[rows], column[rows])
+        return sparse.csr_array((np.ones(int(rows.sum())), cells), shape=shape)
+
+    nearest = np.sort(_likeness(bought(np.ones(early.size, dtype=bool))), axis=1)
+    before, after = bought(early), bought(~early).toarray()
+    kin = before @ _likeness(before)
+    open_to = (1.0 - before.toarray()) * after.sum(axis=0)
+    judged = (before.sum(axis=1) >= 3) & (after.sum(axis=1) > 0) & (open_to.sum(axis=1) > 0)
+    chosen = (kin * after)[judged].sum(axis=1) / after[judged].sum(axis=1)
+    by_popularity = (kin * open_to)[judged].sum(axis=1) / open_to[judged].sum(axis=1)
     return {
-        "tastes.cosine_mean": float(alike.mean()),
+        "tastes.cosine_mean": float(nearest.mean()),
         "tastes.cosine_nearest": float(np.median(nearest[:, -1])),
         "tastes.cosine_fifth": float(np.median(nearest[:, -5:][:, 0])),
         "tastes.cosine_fiftieth": float(np.median(nearest[:, -50:][:, 0])),
+        "tastes.kin": float(chosen.mean() / by_popularity.mean()) if judged.any() else np.nan,
     }
+
+
+def _likeness(bought: sparse.csr_array) -> NDArray[np.float64]:
+    """Cosine of the columns, 0 on the diagonal."""
+    norm = np.sqrt(np.maximum(bought.sum(axis=0), 1e-12))
+    alike: NDArray[np.float64] = (bought.T @ bought).toarray() / np.outer(norm, norm)
+    np.fill_diagonal(alike, 0.0)
+    return alike
 
 
 def _amounts(x: Interactions) -> Statistics:
@@ -198,6 +263,36 @@ def _amounts(x: Interactions) -> Statistics:
             by_item.iloc[: max(len(by_item) // 10, 1)].sum() / by_item.sum()
         ),
     }
+
+
+def _worth(x: Interactions) -> Statistics:
+    """Whether customers of 5 orders and more spend more on what they buy more often.
+
+    The slope, within customers, of the log of the mean value of a line on the log of the times
+    that the item was bought. Then the price of the median line to that of the median item, and
+    how much of all revenue the largest customers bring.
+    """
+    first = np.flatnonzero(np.diff(x.order, prepend=-1))
+    orders = np.bincount(x.customer[first], minlength=x.n_customers)
+    lines = pd.DataFrame({"customer": x.customer, "item": x.item, "value": np.log(x.value + 0.01)})
+    lines = lines[orders[x.customer] >= 5]
+    pairs = lines.groupby(["customer", "item"])["value"].agg(["mean", "size"]).reset_index()
+    times = np.log(pairs["size"])
+    times -= times.groupby(pairs["customer"]).transform("mean")
+    value = pairs["mean"] - pairs["mean"].groupby(pairs["customer"]).transform("mean")
+    spent = np.sort(np.bincount(x.customer, x.value))[::-1]
+    spread = float((times**2).mean())
+    top = {
+        f"worth.revenue_of_top_{share * 100:g}_percent": float(
+            spent[: max(int(x.customers.size * share), 1)].sum() / spent.sum()
+        )
+        for share in (0.001, 0.01, 0.1)
+    }
+    slope = float((times * value).mean()) / spread if spread > 0 else np.nan
+    price = x.value.astype(np.float64) / x.quantity
+    typical = pd.Series(price).groupby(x.item).median()
+    dear = float(np.median(price) / typical.median())
+    return {"worth.value_per_times": slope, "worth.price_of_lines_to_items": dear, **top}
 
 
 def _calendar(orders: pd.DataFrame, x: Interactions) -> Statistics:

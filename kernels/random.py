@@ -110,3 +110,34 @@ def gamma(stream: Stream, shape: float) -> float:
         v = (1.0 + c * x) ** 3
         if v > 0.0 and np.log(uniform(stream)) < 0.5 * x * x + d - d * v + d * np.log(v):
             return d * v * boost
+
+
+@kernel
+def alias_tables(weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Walker's alias tables of rows that sum to 1: a draw is one number and one look-up."""
+    rows, items = weights.shape
+    alias = np.ones((rows, items), dtype=np.float32)
+    other = np.zeros((rows, items), dtype=np.int32)
+    small, large = np.empty(items, dtype=np.int32), np.empty(items, dtype=np.int32)
+    for row in range(rows):
+        scaled = weights[row] * items
+        n_small, n_large = 0, 0
+        for item in range(items):
+            other[row, item] = item
+            if scaled[item] < 1.0:
+                small[n_small] = item
+                n_small += 1
+            else:
+                large[n_large] = item
+                n_large += 1
+        while n_small > 0 and n_large > 0:
+            n_small -= 1
+            low, high = small[n_small], large[n_large - 1]
+            alias[row, low] = scaled[low]
+            other[row, low] = high
+            scaled[high] -= 1.0 - scaled[low]
+            if scaled[high] < 1.0:
+                n_large -= 1
+                small[n_small] = high
+                n_small += 1
+    return alias, other

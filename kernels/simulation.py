@@ -4,14 +4,17 @@ Every random number is a function of (seed, customer, day, item), see ``kernels.
 customer's life does not depend on who is simulated beside it, nor on the size of a chunk.
 ``t`` counts days from the start of the burn-in; the first visible day is ``world.burn``.
 
-An order on day t takes item i with probability 1 - exp(-G a_i), independently over items,
-where G is gamma with mean 1 and shape ``world.spread`` and a_i is the customer's intensity:
+An order on day t holds item i with probability 1 - exp(-n_i - G d_i), independently over
+items, where G, the size of the order, is gamma with mean 1 and shape ``world.spread``, and
 
-    a_i = strength (1 - exp(-age / period)) season_i(t)     a need of the customer, if due
-        + fresh (D_i A_i + together D_k A_k A_i) / (1 + together)             discovery
+    n_i = strength (1 - exp(-age / period)) season_i(t)     a need of the customer, if due
+    d_i = fresh (D_i A_i + together D_k A_k A_i) / (1 + together)             discovery
     D_i = sum_j weight_j taste_{j,i} / accept_j,   A_i = local_i season_i(t) if available else 0
 
-where k is the partner of i: an item that is often taken with it.
+so that P(i) = 1 - exp(-n_i) (1 + d_i / spread) ** -spread. Needs do not depend on the size of an
+order: small orders are mostly repeats.
+
+Here k is the partner of i: an item that is often taken with it.
 An item that is bought and is no need yet may become one (``remember``). ``fresh`` is what the
 needs leave of the customer's usual basket, so that re-orderers discover less.
 """
@@ -54,6 +57,7 @@ class World(NamedTuple):
     other: Ints  # (S, N)
     partner: Ints  # (N): the item that is often taken with an item, -1 = none
     period: Singles  # (N): days after which a need is due
+    loyalty: Singles  # (N): factor on the strength of needs
     log_quantity: Singles  # (N)
     list_price: Floats  # (N)
     log_nice: Floats  # thresholds between usual quantities, in logs
@@ -64,11 +68,14 @@ class World(NamedTuple):
     floor: float  # share of a basket that is always open to discovery
     strength: float  # mean intensity of a need, of a customer with the usual gap
     strength_per_gap: float  # its elasticity to the gap
+    strength_per_narrowness: float  # its elasticity to usual_size / size
     strength_shape: float  # gamma shape of it over needs: small = few strong ones
     weakest: float  # needs below are forgotten at once
-    life: float  # mean life of a need, days, of a customer with the usual gap
+    life: float  # scale of the life of a need, days, of a customer with the usual gap
+    life_tail: float  # power of an exponential number that spreads it
     life_per_gap: float  # its elasticity to the gap: 0 = days count, 1 = orders count
     usual_gap: float  # business days
+    usual_size: float  # items
     pair_sd: float  # sd of log quantity between pairs of customer and item
     line_sd: float  # and within them
     discount: float  # off the list price for large quantities
@@ -141,6 +148,9 @@ class Habits(NamedTuple):
     log_size_sd: float
     reorder_shape: float  # gamma shape of the factor on needs, mean 1
     level_sd: float  # sd of the log factor on quantities
+    key_share: float  # share of customers that are key accounts
+    key_level: float  # added to the log factor of those
+    key_haste: float  # taken off the log of their gap
     level_per_size: float  # change of that log factor with the log of the usual basket
     focus: float  # Dirichlet concentration of the weights of a customer's tastes
 
@@ -171,8 +181,11 @@ def draw_customers(
         rows.lapse[row] = a / (a + b)
         rows.size[row] = np.exp(habits.log_size + habits.log_size_sd * normal(stream))
         rows.reorder[row] = gamma(stream, habits.reorder_shape) / habits.reorder_shape
-        relative = np.log(rows.size[row]) - habits.log_size
-        rows.level[row] = habits.level_sd * normal(stream) + habits.level_per_size * relative
+        wide = np.log(rows.size[row]) - habits.log_size
+        rows.level[row] = habits.level_sd * normal(stream) + habits.level_per_size * wide
+        if uniform(stream) < habits.key_share:
+            rows.level[row] += habits.key_level
+            rows.gap[row] *= np.exp(-habits.key_haste)
         total = 0.0
         for j in range(n_tastes):
             rows.segment[row, j] = np.searchsorted(mix_of_tastes, uniform(stream))
@@ -180,37 +193,6 @@ def draw_customers(
             total += rows.weight[row, j]
         for j in range(n_tastes):
             rows.weight[row, j] /= total
-
-
-@kernel
-def alias_tables(weights: Floats) -> tuple[Singles, Ints]:
-    """Walker's alias tables of rows that sum to 1: a draw is one number and one look-up."""
-    rows, items = weights.shape
-    alias = np.ones((rows, items), dtype=np.float32)
-    other = np.zeros((rows, items), dtype=np.int32)
-    small, large = np.empty(items, dtype=np.int32), np.empty(items, dtype=np.int32)
-    for row in range(rows):
-        scaled = weights[row] * items
-        n_small, n_large = 0, 0
-        for item in range(items):
-            other[row, item] = item
-            if scaled[item] < 1.0:
-                small[n_small] = item
-                n_small += 1
-            else:
-                large[n_large] = item
-                n_large += 1
-        while n_small > 0 and n_large > 0:
-            n_small -= 1
-            low, high = small[n_small], large[n_large - 1]
-            alias[row, low] = scaled[low]
-            other[row, low] = high
-            scaled[high] -= 1.0 - scaled[low]
-            if scaled[high] < 1.0:
-                n_large -= 1
-                small[n_small] = high
-                n_small += 1
-    return alias, other
 
 
 class Shelf(NamedTuple):

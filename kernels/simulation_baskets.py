@@ -135,18 +135,16 @@ def discover(
 
 
 @kernel
-def repeat(
-    key: np.uint64, factor: float, needs: Needs, head: int, scratch: Scratch, count: int
-) -> int:
-    """Add the needs that come up, by the intensities in ``scratch.rate``."""
+def repeat(key: np.uint64, needs: Needs, head: int, scratch: Scratch) -> int:
+    """Put the needs that come up into the basket, by their intensities in ``scratch.rate``."""
     basket, chosen, rate = scratch.basket, scratch.chosen, scratch.rate
     items, following = needs.item, needs.next
+    count = 0
     slot = whole(needs.head[head])
     while slot >= 0:
         item = whole(items[slot])
-        mean = factor * rate[item]
         u = chance(key, item)
-        if u < mean and u < 1.0 - np.exp(-mean):
+        if u < rate[item] and u < 1.0 - np.exp(-rate[item]):
             count = put(basket, chosen, item, count)
         slot = whole(following[slot])
     return count
@@ -163,7 +161,7 @@ def fill_basket(
     open_stream(scratch.stream, key)
     factor = gamma(scratch.stream, world.spread) / world.spread
     fresh = weigh_needs(world, customers, who, shelf, needs, head, scratch)
-    count = repeat(key, factor, needs, head, scratch, 0)
+    count = repeat(key, needs, head, scratch)
     per_draw = factor * fresh / (1.0 + world.together)
     for j in range(customers.segment.shape[1]):
         taste = whole(customers.segment[who, j])
@@ -188,9 +186,11 @@ def remember(
     """Let the basket change the customer's needs, and leave the scratch space empty."""
     key = mix(customers.key[who], NEED)
     slow = customers.gap[who] / world.usual_gap
-    life = world.life * slow**world.life_per_gap
+    life, tail = world.life * slow**world.life_per_gap, world.life_tail
     shape, weakest = world.strength_shape, world.weakest
-    scale = customers.reorder[who] * slow**world.strength_per_gap * world.strength / shape
+    narrow = world.usual_size / customers.size[who]
+    scale = customers.reorder[who] * world.strength / shape
+    scale *= slow**world.strength_per_gap * narrow**world.strength_per_narrowness
     basket, chosen, slot_of = scratch.basket, scratch.chosen, scratch.slot_of
     stream, items, following = scratch.stream, needs.item, needs.next
     for at in range(count):
@@ -201,14 +201,14 @@ def remember(
             needs.last[slot] = t
             continue
         open_stream(stream, mix(mix(key, item), t))
-        strength = gamma(stream, shape) * scale
+        strength = gamma(stream, shape) * scale * world.loyalty[item]
         if strength < weakest:
             continue
         needs.n_free[0] -= 1
         slot = whole(needs.free[needs.n_free[0]])
         items[slot] = item
         needs.last[slot] = t
-        needs.end[slot] = t + 1 + int(life * exponential(stream))
+        needs.end[slot] = t + 1 + int(min(life * exponential(stream) ** tail, 1e8))
         needs.strength[slot] = strength
         needs.period[slot] = world.period[item] * np.exp(0.5 * normal(stream))
         following[slot] = needs.head[head]

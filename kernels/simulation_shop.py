@@ -83,23 +83,19 @@ def comers(
 
 @inlined
 def respond(
-    world: World,
     response: Response,
     intensity: float,
-    orders: bool,
+    anyway: float,
     position: int,
-) -> tuple[float, float, float, float]:
-    """P(order because shown), P(order), P(click), P(order if not shown) of one shown item."""
+) -> tuple[float, float, float]:
+    """P(order because shown), P(order), P(click) of an item; anyway: P(order if not shown)."""
     looked = 0.0
     if position < response.attention.size:
         looked = response.attention[position]
     relevance = intensity / (intensity + response.half)
     caused = looked * response.effect * relevance
-    anyway = 0.0
-    if orders:
-        anyway = 1.0 - (1.0 + intensity / world.spread) ** -world.spread
     ordered = 1.0 - (1.0 - anyway) * (1.0 - caused)
-    return caused, ordered, (1.0 - ordered) * looked * response.click * relevance, anyway
+    return caused, ordered, (1.0 - ordered) * looked * response.click * relevance
 
 
 @kernel
@@ -115,7 +111,8 @@ def serve(
     state: State,
     needs: Needs,
     scratch: Scratch,
-    rates: Floats,
+    intensity: Floats,
+    held: Floats,
     outcomes: Outcomes,
     lines: Lines,
     n: int,
@@ -128,13 +125,13 @@ def serve(
     """
     k = shown.shape[1]
     for row in range(first, visitors.size):
-        if n + rates.size > lines.item.size or needs.n_free[0] < rates.size:
+        if n + intensity.size > lines.item.size or needs.n_free[0] < intensity.size:
             return row, n
         who = whole(visitors[row])
         orders = state.next[who] == t
         key = mix(mix(customers.key[who], SHOWN), t)
         if k > 0:
-            intensities(world, customers, who, t, needs, who, scratch, rates)
+            intensities(world, customers, who, t, needs, who, scratch, intensity, held)
         count = 0
         if orders:
             count = fill_basket(world, customers, who, t, needs, who, scratch)
@@ -146,9 +143,8 @@ def serve(
             at = row * k + position
             if item < 0:
                 continue
-            caused, ordered, clicked, anyway = respond(
-                world, response, rates[item], orders, position
-            )
+            anyway = held[item] if orders else 0.0
+            caused, ordered, clicked = respond(response, intensity[item], anyway, position)
             outcomes.minute[at] = minute_of_visit(world, customers, who, t)
             outcomes.order_chance[at] = ordered
             outcomes.click_chance[at] = clicked

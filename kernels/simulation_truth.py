@@ -102,37 +102,43 @@ def intensities(
     needs: Needs,
     head: int,
     scratch: Scratch,
-    out: Floats,
+    intensity: Floats,
+    held: Floats,
 ) -> None:
-    """Write a_i of all items on day t into ``out`` (items), for an order of usual size."""
+    """For all items on day t: n_i + d_i, and the chance that an order holds the item (items)."""
     market = whole(customers.market[who])
     shelf = shelf_of(world, market, t)
     fresh = weigh_needs(world, customers, who, shelf, needs, head, scratch)
     per_draw = fresh / (1.0 + world.together)
-    out[:] = 0.0
+    intensity[:] = 0.0
     for j in range(customers.segment.shape[1]):
         taste = whole(customers.segment[who, j])
         weight = per_draw * customers.weight[who, j] / world.accept[market, taste]
         row = world.taste[taste]
-        for item in range(out.size):
-            out[item] += weight * row[item]
-    partners, together = world.partner, world.together
-    for item in range(out.size):
-        out[item] *= appeal(shelf, item) * available(shelf, item)
-    for item in range(out.size):  # partners come along with what is drawn: both must be there
+        for item in range(intensity.size):
+            intensity[item] += weight * row[item]
+    partners, together, spread = world.partner, world.together, world.spread
+    for item in range(intensity.size):
+        intensity[item] *= appeal(shelf, item) * available(shelf, item)
+    for item in range(intensity.size):  # partners come along with what is drawn
         partner = whole(partners[item])
         if partner > item:
-            own, other = out[item], out[partner]
+            own, other = intensity[item], intensity[partner]
             if available(shelf, item):
-                out[item] += together * other * appeal(shelf, item)
+                intensity[item] += together * other * appeal(shelf, item)
             if available(shelf, partner):
-                out[partner] += together * own * appeal(shelf, partner)
+                intensity[partner] += together * own * appeal(shelf, partner)
+    for item in range(intensity.size):
+        held[item] = (1.0 + intensity[item] / spread) ** -spread
     slot = needs.head[head]
     while slot >= 0:
         item = needs.item[slot]
-        out[item] += scratch.rate[item]
+        intensity[item] += scratch.rate[item]
+        held[item] *= np.exp(-scratch.rate[item])
         scratch.slot_of[item] = -1
         slot = needs.next[slot]
+    for item in range(intensity.size):
+        held[item] = 1.0 - held[item]
 
 
 @kernel
@@ -146,13 +152,14 @@ def wants(
     t: int,
     needs: Needs,
     scratch: Scratch,
-    out: Floats,
+    intensity: Floats,
+    held: Floats,
 ) -> None:
-    """Intensities of all customers on day t (customers × items) from their lines so far."""
+    """``intensities`` of all customers (customers × items) from their lines before day t."""
     for who in range(customers.key.size):
         lines = slice(begin[who], end[who])
         recall(world, customers, who, day[lines], item[lines], t, needs, 0, scratch)
-        intensities(world, customers, who, t, needs, 0, scratch, out[who])
+        intensities(world, customers, who, t, needs, 0, scratch, intensity[who], held[who])
         forget(needs, 0)
 
 

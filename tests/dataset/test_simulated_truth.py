@@ -7,8 +7,12 @@ import pytest
 
 from restock.dataset import simulate
 from restock.dataset.simulate import Shoppers, Simulation
+from restock.dataset.simulated_rooms import new_lines, new_needs, new_scratch, new_state
 from restock.dataset.simulated_shop import uniform_policy
 from restock.kernels.simulation import available_items
+from restock.kernels.simulation_baskets import forget
+from restock.kernels.simulation_lives import live_on
+from restock.kernels.simulation_truth import locate, recall
 
 pytestmark = pytest.mark.unit
 
@@ -94,6 +98,35 @@ def test_one_day_of_futures_is_the_probability(shop: Simulation) -> None:
     assert 0.7 < z.std() < 1.3
 
 
+def test_the_state_is_rebuilt_exactly(plain: Simulation, shop: Simulation) -> None:
+    """From the state of day 110, a customer's own random numbers give its own lines again."""
+    needs, scratch, t = new_needs(80, 1), new_scratch(80), 365 + 110
+    for world, until in ((plain, 365 + 200), (shop, 0)):
+        kernel, rows = world.setting.world, world.setting.customers(0, 200)
+        state, again, settled = new_state(200), 0, 0
+        for who in range(200):
+            mine = world.lines.customer == who
+            day, item = world.lines.day[mine], world.lines.item[mine]
+            recall(kernel, rows, who, day, item, t, needs, 0, scratch)
+            locate(kernel, rows, who, t, state)
+            next_one = int(state.next[who])
+            if world is shop:  # there, what was shown counts: one order is enough to compare
+                until = next_one + 1
+            room = new_lines(4000)
+            args = (kernel, rows, who, 0, next_one, int(state.number[who]), until)
+            count = live_on(*args, needs, 0, scratch, room, 0) if next_one < 365 + 200 else 0
+            forget(needs, 0)
+            later = (day >= 110) & (day < until - 365)
+            if world is plain:
+                np.testing.assert_array_equal(room.item[:count], item[later])
+                np.testing.assert_array_equal(room.day[:count], day[later])
+                again += count
+            else:
+                assert set(room.item[:count]) <= set(item[later])
+                settled += count
+        assert again > 500 or settled > 200
+
+
 def test_futures_are_seeded_and_stay_in_their_days(shop: Simulation) -> None:
     some = np.array([150, 3, 77], dtype=np.int32)
     one = shop.truth.future(EVERYONE, day(120), 28, 0)
@@ -141,15 +174,13 @@ def test_the_truth_knows_what_showing_is_worth(shop: Simulation) -> None:
     number = int(np.median(shown.day))
     today = shown.day == number
     customers = np.unique(shown.customer[today]).astype(np.int32)
-    wanted = shop.truth.intensity(customers, day(number))
-    row = np.searchsorted(customers, shown.customer[today])
-    orders = np.ones(row.size, dtype=bool)  # without browsing every visit comes with an order
-    ordered, clicked, unshown = shop.truth.if_shown(
-        wanted[row, shown.item[today]], shown.position[today], orders
-    )
+    intensity, held = shop.truth.wants(customers, day(number))
+    cell = (np.searchsorted(customers, shown.customer[today]), shown.item[today])
+    # without browsing every visit comes with an order
+    ordered, clicked = shop.truth.if_shown(intensity[cell], held[cell], shown.position[today])
     np.testing.assert_allclose(ordered, shown.order_chance[today], rtol=1e-9)
     np.testing.assert_allclose(clicked, shown.click_chance[today], rtol=1e-9)
-    np.testing.assert_allclose(unshown, shown.unshown_chance[today], rtol=1e-9)
+    np.testing.assert_allclose(held[cell], shown.unshown_chance[today], rtol=1e-9)
 
 
 def test_tables_describe_everyone(plain: Simulation) -> None:
