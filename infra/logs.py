@@ -1,9 +1,9 @@
 """What is said where: the console is the user's, the Prefect server keeps everything."""
 
 import logging
-import warnings
 
 LOGGER = "restock"
+WARNINGS = "py.warnings"
 QUIET = "CRITICAL"
 
 
@@ -14,8 +14,8 @@ def environment(console: str = QUIET) -> dict[str, str]:
     (their progress is drawn), services print to their log files.
     """
     return {
-        # Our loggers go to the run's log on the server, from the flow and from every worker.
-        "PREFECT_LOGGING_EXTRA_LOGGERS": LOGGER,
+        # Ours and all warnings go to the run's log on the server, from every process of a run.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": f"{LOGGER},{WARNINGS}",
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": console,
         "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "true",
@@ -33,5 +33,3 @@ def configure(level: int = logging.INFO) -> None:
     """
     logging.getLogger(LOGGER).setLevel(level)
     logging.captureWarnings(True)
-    # Said once per task and worker; nothing a user could do about it.
-    warnings.filterwarnings("ignore", module="distributed.node", message="Port .* already in use")

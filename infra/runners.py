@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from restock.infra import logs
 from restock.infra.processes import LOOPBACK
 from restock.infra.settings import Settings, load_settings
 from restock.infra.threads import ThreadPlan, plan
@@ -38,10 +40,12 @@ def task_runner(
 ) -> "TaskRunner[Any]":
     """The task runner for ``@flow(task_runner=…)`` or ``flow.with_options``.
 
-    Making it starts nothing: a cluster starts with the first task, or with ``warm_up``.
+    Making it starts nothing: a cluster starts with the first task, or with ``warm_up``. But
+    from here on our loggers speak in this process, as in every process that runs a flow.
     preload: modules of the flow's tasks, imported by every worker of our own cluster while it
     starts.
     """
+    logs.configure()
     settings = settings or load_settings()
     if settings.runner == "threads":
         from prefect.task_runners import ThreadPoolTaskRunner
@@ -129,8 +133,10 @@ def warm_up() -> "threading.Thread":
     runner = context.task_runner if context else None
 
     def start() -> None:
+        began = time.monotonic()
         try:
-            _ = getattr(runner, "client", None)
+            if getattr(runner, "client", None) is not None:
+                logger.info("workers are ready after %.1f s", time.monotonic() - began)
         except Exception:
             logger.debug("the cluster did not start ahead of the first task", exc_info=True)
 

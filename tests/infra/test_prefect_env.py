@@ -17,20 +17,20 @@ from restock.infra.processes import Service, answers
 from restock.infra.settings import load_settings
 
 COMMAND = """
-import json, logging, os, sys
+import json, logging, sys, warnings
 from restock.infra.prefect_env import connect
 from restock.infra.settings import load_settings
 
 with connect(load_settings()) as connection:
     import prefect
     from prefect.settings import get_current_settings
-    from restock.infra import logs
-    logs.configure()
+    from restock.infra.runners import task_runner
     connection.wait()
 
-    @prefect.flow
+    @prefect.flow(task_runner=task_runner())
     def night():
         logging.getLogger("restock.test").info("said by our logger")
+        warnings.warn("said by a library")
         print(json.dumps({
             "kind": connection.kind,
             "url": connection.api_url,
@@ -73,6 +73,7 @@ def test_a_command_brings_its_own_server_and_takes_it_along(tmp_path: Path) -> N
     with sqlite3.connect(tmp_path / "restock" / "prefect" / "prefect.db") as database:
         kept = {message for (message,) in database.execute("select message from log")}
     assert "said by our logger" in kept
+    assert any("said by a library" in message for message in kept)
 
     killed = command(tmp_path, "hang")
     assert killed.stdout is not None
