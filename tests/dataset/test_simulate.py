@@ -1,7 +1,9 @@
 """The simulated world without a policy: seeded, chunked, clean, inside its own rules."""
 
 import datetime as dt
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -195,3 +197,16 @@ def test_a_setting_can_be_changed_before_it_is_run() -> None:
     late = (before.lines.day >= 60) & (before.orders[c.MARKET] == "FR").to_numpy()
     assert ratio[late] == pytest.approx(2.0, rel=0.2)
     assert (ratio[~late] == 1.0).all()
+
+
+def test_the_page_about_it_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(block, names)
+    logged, better = names["logged"], names["better"]
+    assert isinstance(logged, Simulation) and isinstance(better, Simulation)
+    worth = [(s.lines.quantity * s.lines.price).sum() for s in (logged, better)]
+    assert worth[1] > worth[0]

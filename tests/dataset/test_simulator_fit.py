@@ -81,7 +81,7 @@ def test_the_search_moves_to_the_parameters_of_the_lines() -> None:
     log_size = START["log_size"][0] - 0.7
     other = frozen().model_copy(update={"log_size": log_size})
     lines = simulate(
-        markets=2, customers=[300, 60], items=150, days=250, parameters=other, seed=8
+        markets=2, customers=[150, 30], items=100, days=200, parameters=other, seed=8
     ).interactions()
     real = statistics(lines)
 
@@ -90,7 +90,7 @@ def test_the_search_moves_to_the_parameters_of_the_lines() -> None:
         some = table[(table["real"] > 0) & (table["simulated"] > 0)]
         return float(np.abs(np.log(some["ratio"])).mean())
 
-    fitted = fit_parameters(lines, evaluations=3)
+    fitted = fit_parameters(lines, evaluations=2)
     assert abs(fitted.log_size - log_size) < 0.5 * 0.7
     assert distance(fitted) < distance(start_parameters(lines))
     for name, (_, low, high) in START.items():
