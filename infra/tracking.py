@@ -38,7 +38,7 @@ _LIMITS = {
 
 _REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 
-_one_at_a_time = threading.Lock()  # the database may still be created in the background
+_one_at_a_time = threading.RLock()  # the database may still be created in the background
 
 logger = logging.getLogger(__name__)
 
