@@ -118,14 +118,14 @@ def _mark_crashed(runs: dict[Any, BaseException], patience: float = 5.0) -> None
     The server may know such a run only seconds later, from what the process sent last.
     """
     from prefect.client.orchestration import get_client
-    from prefect.states import Crashed
+    from prefect.states import Crashed, State
 
     client = get_client(sync_client=True)
     until = time.monotonic() + patience
     while runs and time.monotonic() < until:
         for run_id, error in list(runs.items()):
             try:
-                state = Crashed(message=f"lost with its worker: {error!r}")
+                state: State[Any] = Crashed(message=f"lost with its worker: {error!r}")
                 client.set_task_run_state(run_id, state, force=True)
                 del runs[run_id]
             except Exception:
