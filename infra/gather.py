@@ -118,7 +118,8 @@ def _mark_crashed(runs: dict[Any, BaseException], patience: float = 5.0) -> None
     The server may know such a run only seconds later, from what the process sent last.
     """
     from prefect.client.orchestration import get_client
-    from prefect.states import Crashed, State
+    from prefect.client.schemas.objects import State
+    from prefect.states import Crashed
 
     client = get_client(sync_client=True)
     until = time.monotonic() + patience
