@@ -1,14 +1,13 @@
 """The doctor finds what is wrong, and says what to do."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from restock.cli.main import app
 from restock.infra import doctor
 from restock.infra.doctor import Line, examine
 from restock.infra.settings import load_settings
@@ -92,17 +91,8 @@ def test_the_command_speaks_json_and_exits_by_what_is_wrong(
     tmp_path: Path, storage: str, code: int
 ) -> None:
     (tmp_path / "file").write_text("")
-    done = subprocess.run(
-        [sys.executable, "-c", "from restock.cli.main import main; main()", "doctor", "--json"],
-        env={
-            **os.environ,
-            "RESTOCK_HOME": str(tmp_path),
-            "RESTOCK_STORAGE": str(tmp_path / storage),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
+    variables = {"RESTOCK_HOME": str(tmp_path), "RESTOCK_STORAGE": f"{tmp_path}/{storage}"}
+    done = CliRunner().invoke(app, ["doctor", "--json"], env=variables)
+    assert done.exit_code == code, done.output
     found = {line["name"]: line["state"] for line in json.loads(done.stdout)}
     assert found["storage"] == ("wrong" if code else "ok")

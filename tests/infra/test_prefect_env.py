@@ -120,7 +120,7 @@ def test_connecting_too_late_is_refused(tmp_path: Path) -> None:
         configure(load_settings(home=tmp_path))
 
 
-@pytest.mark.unit
+@pytest.mark.platform
 def test_prefect_knows_every_variable_that_we_set(tmp_path: Path) -> None:
     """A renamed setting would be ignored without a word."""
     ours = environment(load_settings(home=tmp_path))
