@@ -40,3 +40,8 @@ def main() -> None:
             raise
         output.failed(str(error))
         sys.exit(2)
+    except Exception as error:
+        if output.TRACEBACK:
+            raise
+        output.failed(f"{type(error).__name__}: {error} (restock --traceback … says where)")
+        sys.exit(1)

@@ -92,15 +92,20 @@ def history(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fal
 
 
 def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = False) -> None:
-    """Return a market to the publication before the current one, and bar the plan it leaves.
+    """Return a market to the publication before the current one.
 
-    The plan may come back when its evidence has changed.
+    A plan that is left by it is barred: it may come back when its evidence has changed. Where
+    the publication before is of the same plan, the next night refits and publishes that plan.
     """
     from restock.infra.champions import rollback as roll_back
+    from restock.infra.settings import load_settings
+    from restock.infra.tracking import point_champion
 
     store, bad = _store()
+    settings = load_settings()
     with bad:
         champion = roll_back(store, market)
+        point_champion(settings, market, champion.publication)
     if as_json:
         print_json(champion.model_dump(mode="json"))
         return

@@ -48,6 +48,22 @@ def retrain(
         str | None,
         typer.Option(help="Table (market, item_id) of the items that may be offered."),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Names in your file = ours, as in Kunde=customer_id,Beleg=order_id."),
+    ] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="How times are written, as in %d.%m.%Y. Default: ISO 8601.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of CSV files. Default: a comma.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of CSV files. Default: utf-8.")] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Publish lists however much they changed since the last publication.",
+        ),
+    ] = False,
     runner: Annotated[
         str | None,
         typer.Option(
@@ -68,10 +84,21 @@ def retrain(
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
     parameters = {
-        "orders": orders,
+        "orders": _source(orders),
         "markets": _codes(markets),
         "as_of": _date(as_of),
         "eligibility": eligibility,
+        "reading": {
+            name: value
+            for name, value in {
+                "columns": _pairs(columns),
+                "time_format": time_format,
+                "delimiter": delimiter,
+                "encoding": encoding,
+            }.items()
+            if value is not None
+        },
+        "accept_changes": accept_changes,
     }
     night = _run(settings, parameters, quiet=as_json)
     if as_json:
@@ -79,6 +106,22 @@ def retrain(
     else:
         _show(night, settings)
     raise typer.Exit(1 if night.failed else 0)
+
+
+def _source(orders: str | None) -> str | None:
+    """Told before any server starts."""
+    if orders is not None and "://" not in orders and not Path(orders).exists():
+        raise BadUsage(f"--orders {orders}: there is no such file or folder")
+    return orders
+
+
+def _pairs(columns: str | None) -> dict[str, str] | None:
+    if columns is None:
+        return None
+    pairs = [pair.partition("=") for pair in columns.split(",")]
+    if not all(theirs.strip() and ours.strip() for theirs, _, ours in pairs):
+        raise BadUsage("--columns: write it as Kunde=customer_id,Beleg=order_id")
+    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
 
 
 def _codes(markets: str | None) -> list[str] | None:
@@ -179,6 +222,10 @@ def _show(night: "Night", settings: Any) -> None:
 
     table = Table(title=f"The night before {night.as_of}", header_style="bold")
     rows = summary_rows(night)
+    # a narrow terminal shows what matters most; the report has everything
+    left_out = {"gate"} if console.width < 150 else set()
+    left_out |= {"orders", "customers"} if console.width < 110 else set()
+    rows = [{k: v for k, v in row.items() if k not in left_out} for row in rows]
     for name in rows[0]:
         right = name in ("orders", "customers")
         table.add_column(name, justify="right" if right else "left", overflow="fold")
@@ -200,7 +247,10 @@ def _ui_commands(settings: Any) -> list[str]:
     import sys
 
     here = Path(sys.executable).parent
+    pages = settings.tracking_uri
+    if not pages.startswith("http"):
+        pages = f"{here / 'mlflow'} ui --host 127.0.0.1 --backend-store-uri {pages}"
     return [
         f"PREFECT_HOME={settings.home / 'prefect'} {here / 'prefect'} server start",
-        f"{here / 'mlflow'} ui --host 127.0.0.1 --backend-store-uri {settings.tracking_uri}",
+        pages,
     ]

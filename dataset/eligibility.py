@@ -16,6 +16,8 @@ def read_eligibility(path: Path) -> pd.DataFrame:
     Parquet or CSV. ValueError for a table that has no such column or no row: an empty table
     would leave every list empty.
     """
+    if not path.is_file():
+        raise ValueError(f"there is no eligibility table {path}")
     if path.suffix == ".csv":
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     else:
@@ -39,5 +41,8 @@ def allowed_items(table: pd.DataFrame, catalogue: Catalogue, market: str) -> NDA
     wanted = table.loc[table[c.MARKET] == market, c.ITEM]
     allowed = np.isin(catalogue.items["id"].to_numpy(zero_copy_only=False), wanted.to_numpy())
     if not allowed.any():
-        raise ValueError(f"the eligibility table allows no known item in market {market}")
+        raise ValueError(
+            f"the eligibility table allows no known item in market {market}: it must list the "
+            "items of every market that is published"
+        )
     return allowed

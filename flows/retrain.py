@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -18,7 +18,8 @@ def run_name() -> str:
     """``retrain FR DE +9 before 2011-12-10``, as far as the parameters say."""
     given = flow_run.parameters
     which = title(given["markets"]) if given.get("markets") else given.get("group") or "all markets"
-    before = f" before {given['as_of']}" if given.get("as_of") else ""
+    day = given.get("as_of")
+    before = f" before {day}" if day and day != "scheduled" else ""
     return f"retrain {which}{before}"
 
 
@@ -34,6 +35,8 @@ def retrain(
     group: str | None = None,
     as_of: dt.date | Literal["scheduled"] | None = None,
     eligibility: str | None = None,
+    reading: dict[str, Any] | None = None,
+    accept_changes: bool = False,
 ) -> Night:
     """Retrain every market, or some, and publish what passed the gate.
 
@@ -41,13 +44,15 @@ def retrain(
     sample). markets: codes of the markets to publish (None: all); group: those of a schedule
     group instead. as_of: the first day that is not known ("scheduled": the local day of the
     scheduled start; None: the day after the last order). eligibility: table of the items that
-    may be offered (None: every item that a market sells).
+    may be offered (None: every item that a market sells). reading: how the file is written:
+    columns, time_format, delimiter, encoding, as ``read_orders`` takes them. accept_changes:
+    publish lists however much they changed since the last publication.
 
     Markets fail one by one: the others publish, and the run then ends Failed and names them.
     """
     started = time.monotonic()
     warm_up()
-    prepared = tasks.prepare(orders, markets, group, as_of, eligibility)
+    prepared = tasks.prepare(orders, markets, group, as_of, eligibility, reading, accept_changes)
     judged = fan_out(tasks.judge_batch, prepared, prepared.judging(), "judging")
     decided = tasks.choose(prepared, judged.results, judged.failures)
     staged = fan_out(tasks.refit_batch, prepared, prepared.refitting(decided), "refitting")

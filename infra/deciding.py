@@ -196,16 +196,21 @@ def _in_short(programme: Programme, decision: Decision) -> str:
     whose = "here" if decision.basis == "own" else "all markets"
     lifts = {key: lift for key, lift in decision.lifts.items() if not math.isnan(lift)}
     if not lifts:
-        return "kept: nothing to compare"
+        return "kept: too few customers to compare"
     if decision.replaced:
         before = programme.candidate(decision.incumbent).label
-        return f"replaces {before}: {lifts[decision.chosen]:+.1%} ({whose})"
+        return f"replaces {before}: {lifts[decision.chosen]:+.2%} ({whose})"
     nearest = max(lifts, key=lambda key: (lifts[key], key))
-    return f"kept; {programme.candidate(nearest).label} {lifts[nearest]:+.1%} ({whose})"
+    return f"kept; {programme.candidate(nearest).label} {lifts[nearest]:+.2%} ({whose})"
 
 
 def _metrics(cards: Sequence[Scorecard]) -> dict[str, Estimate]:
-    return {name: _estimate(*mean_over_folds(cards, name)) for name in METRICS}
+    return {name: _share(*mean_over_folds(cards, name)) for name in METRICS}
+
+
+def _share(value: float, low: float, high: float) -> Estimate:
+    """The interval of what lies between 0 and 1: with few customers it would reach beyond."""
+    return _estimate(value, max(low, 0.0), min(high, 1.0))
 
 
 def _lift(verdict: Verdict | None) -> Estimate:

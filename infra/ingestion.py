@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from restock.infra.snapshots import SnapshotRef, put_snapshot
 from restock.infra.store import Store
 
 QUARANTINE = "quarantine"
+FEED_STOPPED = dt.timedelta(days=60)  # longer than any holiday
 
 
 class MarketSize(BaseModel):
@@ -47,14 +49,17 @@ def ingest(
     source: str | None,
     *,
     as_of: dt.date | None = None,
+    reading: Mapping[str, Any] | None = None,
     country_names: Mapping[str, str] | None = None,
     time_zones: Mapping[str, str] | None = None,
     rates: Mapping[str, float] | None = None,
 ) -> Ingested:
     """Read orders (None: the bundled sample) as they were known before ``as_of``, and store them.
 
-    Lines that are set aside are stored too, with their reasons. Raises BadOrders when the
-    source cannot be read, ValueError when no line is left.
+    reading: how the file is written (columns, time_format, delimiter, encoding), as
+    ``read_orders`` takes it. Lines that are set aside are stored too, with their reasons.
+    Raises BadOrders when the source cannot be read, ValueError when no line is left, or when
+    the newest one is so old that the feed must have stopped.
     """
     if source is None:
         clean = load_sample(as_of=as_of)
@@ -65,6 +70,7 @@ def ingest(
             country_names=country_names,
             time_zones=time_zones,
             rates=rates,
+            **(reading or {}),
         )
     if clean.orders.empty:
         raise ValueError(
@@ -74,6 +80,12 @@ def ingest(
         )
     interactions = Interactions.from_frame(clean.orders)
     if as_of is not None:
+        silent = as_of - interactions.as_of_date
+        if silent > FEED_STOPPED:
+            raise ValueError(
+                f"the newest order is of the day before {interactions.as_of_date}, {silent.days} "
+                f"days before {as_of}: the feed has stopped, or --as-of is not the day you mean"
+            )
         interactions = replace(interactions, as_of=minute_of(as_of))
     reasons = clean.report.reasons
     return Ingested(

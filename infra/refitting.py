@@ -76,6 +76,8 @@ class Refitting:
     plans: Mapping[str, FoldPlan]
     eligible: pd.DataFrame | None
     context: FitContext
+    accept_changes: bool = False
+    """Publish lists however much they changed since the last publication."""
 
     def run(self, unit: RefitUnit) -> list[Staged]:
         """Fit the unit's plan, store the model, and stage the lists of each of its markets.
@@ -105,7 +107,8 @@ class Refitting:
             return Staged(market=market, error=str(held), held=True)
         except Exception as error:
             logger.exception("%s: %s could not be staged", market, unit.candidate.label)
-            return Staged(market=market, error=f"{type(error).__name__}: {error}")
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            return Staged(market=market, error=f"{kind}{error}")
 
     def _stage(
         self, unit: RefitUnit, market: str, model: Recommender[Any], model_hash: str
@@ -114,16 +117,19 @@ class Refitting:
         allowed = self._allowed(there, market)
         content = content_name(there.as_of_date, model_hash, plan.k, allowed)
         now = current(self.store, market)
+        if now is not None and now.as_of > there.as_of_date:
+            raise Held(f"{now.token}, of the orders before {now.as_of}, is newer: it stays")
         if now is not None and now.token.startswith(content):
             same = read_manifest(self.store, market, now.token)
             if same is not None:
                 return same
         lists = model.recommend(there.customers, plan.k, allowed=allowed)
         table = publication_table(there, lists, market, model.past.popularity, allowed)
-        previous = read_current(self.store, market) if now is not None else None
+        compare = now is not None and not self.accept_changes
+        previous = read_current(self.store, market) if compare else None
         check = check_lists(table, there.customers.size + 1, previous)  # 1: the unknown customer
         if not check.ok:
-            raise Held("; ".join(check.reasons))
+            raise Held(f"{'; '.join(check.reasons)}; if that is right, run with --accept-changes")
         evidence = unit.evidence.get(market, "")
         about = About(
             as_of=there.as_of_date,

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -37,6 +37,7 @@ class Prepared(BaseModel):
     ingested: Ingested
     programme: Programme
     eligibility: str | None
+    accept_changes: bool
     workers: int
 
     def judging(self) -> list[list[Unit]]:
@@ -61,6 +62,8 @@ def prepare(
     group: str | None,
     as_of: dt.date | Literal["scheduled"] | None,
     eligibility: str | None,
+    reading: dict[str, Any] | None,
+    accept_changes: bool,
 ) -> Prepared:
     """Read the orders, store the snapshot, and decide what the night does."""
     settings = load_settings()
@@ -68,11 +71,13 @@ def prepare(
     # creating MLflow's database takes seconds: meanwhile the workers judge
     threading.Thread(target=tracking.prepare, args=[settings], daemon=True).start()
     if as_of == "scheduled":
-        as_of = scheduled_day(declared, group)
+        # the bundled orders have no newer day than their last
+        as_of = scheduled_day(declared, group) if orders else None
     ingested = ingest(
         store,
         orders,
         as_of=as_of,
+        reading=reading,
         country_names=declared.feed_names,
         time_zones={code: market.time_zone for code, market in declared.items()},
         rates={code: market.rate for code, market in declared.items()},
@@ -84,6 +89,7 @@ def prepare(
         ingested=ingested,
         programme=plan_night(store, ingested, declared, wanted),
         eligibility=keep_eligibility(store, eligibility) if eligibility else None,
+        accept_changes=accept_changes,
         workers=thread_plan(settings).slots,
     )
 
@@ -131,6 +137,7 @@ def refit_batch(title: str, prepared: Prepared, units: list[RefitUnit]) -> list[
         programme.fold_plans,
         load_eligibility(store, prepared.eligibility),
         FitContext(threads=plan.task_threads),
+        prepared.accept_changes,
     )
     with plan.limit():
         return [staged for unit in units for staged in night.run(unit)]

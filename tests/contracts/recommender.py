@@ -370,7 +370,7 @@ class RecommenderContract:
         shuffled = np.random.default_rng(parts).permutation(everyone(train))
         kind = type(self.model())
         about = {
-            "interactions": cluster.scatter(train, broadcast=True),
+            "interactions": cluster.scatter(train, broadcast=True, hash=False),
             "name": self.name,
             "config": self.config,
             "module": f"{kind.__module__}:{kind.__name__}",

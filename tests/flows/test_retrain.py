@@ -148,8 +148,9 @@ def test_of_two_retrains_at_once_one_wins_and_the_other_says_so(
     now = current(store, "FR")
     assert now is not None and now.token in {record["publication"] for record in winners}
     for record, (_, code) in zip(records, ended, strict=True):
-        if record["state"] != "published":
-            assert code == 1 and now.token in record["reason"]
+        if record["state"] != "published":  # the later day may have been there already
+            assert now.token in record["reason"]
+            assert (code, record["state"]) in {(1, "failed"), (0, "held")}
     assert len(history(store, "FR")) == len(winners)
 
 
