@@ -85,6 +85,11 @@ def test_the_wheel_alone_runs_outside_the_checkout(tmp_path: Path) -> None:
     install = [str(python), "-m", "pip", "install", "--no-deps", "--quiet", str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
 
+    for data in ("deployments/*.toml", "deployments/**/*.yaml", "dataset/data/*", "infra/*.html"):
+        there = {path.relative_to(ROOT) for path in ROOT.glob(data)}
+        shipped = {path.relative_to(site / "restock") for path in site.glob(f"restock/{data}")}
+        assert there and there <= shipped, data
+
     def run(*command: str) -> str:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         return done.stdout
