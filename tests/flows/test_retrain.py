@@ -166,6 +166,29 @@ def test_without_mlflow_the_night_publishes_and_tracking_catches_up(
     assert not store.list("spool/tracking")
 
 
+def test_an_earlier_night_and_other_orders_are_held_until_they_are_accepted(
+    restock, store: LocalStore, orders: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(orders)
+    own = tmp_path / "own.csv"
+    frame.assign(item_id="9" + frame["item_id"]).rename(columns={"customer_id": "Kunde"}).to_csv(
+        own, sep=";", index=False
+    )
+    reading = ["--columns", "Kunde=customer_id", "--delimiter", ";", "--json"]
+    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-12-01").returncode == 0
+    before = published(store)
+
+    earlier = restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01", "--json")
+    assert set(states(earlier).values()) == {"held"}
+    other = restock("retrain", "--orders", str(own), *reading)
+    assert set(states(other).values()) == {"held"}
+    assert published(store) == before
+
+    accepted = restock("retrain", "--orders", str(own), *reading, "--accept-changes")
+    assert set(states(accepted).values()) == {"published"}
+    assert published(store) != before
+
+
 def test_rolling_back_returns_to_the_publication_before(
     restock, store: LocalStore, orders: Path
 ) -> None:
@@ -186,6 +209,8 @@ def test_rolling_back_returns_to_the_publication_before(
         (["--markets", "BR/../MX"], "BR/../MX"),
         (["--as-of", "yesterday"], "write it as 2011-12-01"),
         (["--orders", "no-such-file.parquet"], "no-such-file.parquet"),
+        (["--as-of", "2013-01-01"], "the feed has stopped"),
+        (["--columns", "Kunde"], "write it as Kunde=customer_id"),
         (["--runner", "spark"], "use threads, dask"),
         (["--eligibility", "empty.csv"], "is empty"),
     ],
