@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from restock.dataset.catalogue import Catalogue, IntArray
 from restock.dataset.encoding import encode
+from restock.dataset.features import FeatureStore, OrderFeatures
 
 SCHEMA_VERSION = 1
 MINUTES_PER_DAY = 1440
@@ -72,7 +73,8 @@ class Interactions:
     minute: int32, local minutes since 1970-01-01 in the customer's market.
     quantity: float32, units, above 0. value: float32, quantity × unit price in the market's
     currency. as_of: the exclusive end of what is known, in minutes; every age is counted
-    from it. Cuts and selections share the catalogue, so a code means the same in all of them.
+    from it. features: what else is known of customers and items (see ``dataset.features``).
+    Cuts and selections share the catalogue, so a code means the same in all of them.
     """
 
     customer: IntArray
@@ -83,6 +85,7 @@ class Interactions:
     value: NDArray[np.float32]
     catalogue: Catalogue
     as_of: int
+    features: FeatureStore = field(default_factory=OrderFeatures, repr=False)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
@@ -96,7 +99,8 @@ class Interactions:
         columns, catalogue = encode(frame)
         last = int(columns["minute"].max()) if columns["minute"].size else 0
         as_of = (last // MINUTES_PER_DAY + 1) * MINUTES_PER_DAY
-        return cls(**columns, catalogue=catalogue, as_of=as_of)
+        lines: dict[str, Any] = columns
+        return cls(**lines, catalogue=catalogue, as_of=as_of)
 
     # sizes ------------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -231,7 +235,9 @@ class Interactions:
             items=_open_arrow(folder / "items.arrow"),
             markets=tuple(meta["markets"]),
         )
-        columns = {name: _column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()}
+        columns: dict[str, Any] = {
+            name: _column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()
+        }
         return cls(**columns, catalogue=catalogue, as_of=int(meta["as_of"]))
 
 

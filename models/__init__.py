@@ -7,15 +7,20 @@ Not here: how they are judged, tuned, scheduled or stored.
 from restock.models.base import Recommender
 from restock.models.candidate import Candidate
 from restock.models.context import FitContext
+from restock.models.presets import preset, size_of
 from restock.models.recommendations import Recommendations
 from restock.models.registry import available, create, load
+from restock.models.requirements import CannotFit
 
 __all__ = [
     "Candidate",
+    "CannotFit",
     "FitContext",
     "Recommendations",
     "Recommender",
     "available",
     "create",
     "load",
+    "preset",
+    "size_of",
 ]

@@ -15,9 +15,9 @@ from restock.dataset.catalogue import IntArray
 from restock.kernels.policy import over_blocks
 from restock.kernels.selection import ANY, NEW, REPEAT, top_k
 from restock.models.context import FitContext
-from restock.models.extras import check_extras
 from restock.models.past import Past
 from restock.models.recommendations import Recommendations
+from restock.models.requirements import check_device, check_extras, check_memory
 from restock.models.space import Space
 
 SCHEMA_VERSION = 1
@@ -54,8 +54,10 @@ class Recommender(ABC, Generic[C]):
     compute: ClassVar[Literal["cpu", "gpu", "spark"]] = "cpu"
     space: ClassVar[Space] = {}
     """What a search may vary: config field → where to look (see ``restock.models.space``)."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Name (``small``, ``large``, …) → the parameters that differ from the defaults."""
     extras: ClassVar[Mapping[str, str]] = {}
-    """Modules needed beyond the core → the extra of ``restock`` that installs them."""
+    """Modules that a fit needs beyond the core → the extra of ``restock`` that installs them."""
 
     def __init__(self, config: C | None = None) -> None:
         self.config: C = config if config is not None else self.config_class()
@@ -83,17 +85,33 @@ class Recommender(ABC, Generic[C]):
         """Learn from interactions (everything in them is past). Returns itself.
 
         Raises ValueError when there is no line to learn from, ImportError when an extra is
-        missing.
+        missing, CannotFit when the machine lacks what this fit needs: all before it starts.
         """
+        context = context or FitContext()
         check_extras(self.name, self.extras)
         if len(interactions) == 0:
             raise ValueError(
                 f"{self.name}: no order lines before {interactions.as_of_date} to fit on; "
                 "choose a later cut-off or more markets"
             )
+        self.check(interactions, context)
         self._past = Past.of(interactions)
-        self._fit(interactions, context or FitContext())
+        self._fit(interactions, context)
         return self
+
+    def memory_bytes(self, interactions: Interactions) -> int:
+        """What a fit on these interactions holds at its peak beside them: the model's estimate."""
+        return 64 * len(interactions)
+
+    def check(self, interactions: Interactions, context: FitContext) -> None:
+        """Raise CannotFit, with the remedy, when this fit cannot run here."""
+        if self.compute == "gpu":
+            check_device(self.name, context.device)
+        check_memory(
+            self.name,
+            self.memory_bytes(interactions),
+            "use a larger machine, fewer markets at once, or a smaller configuration",
+        )
 
     def recommend(
         self,

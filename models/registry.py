@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from restock.models.base import Recommender
-from restock.models.extras import missing_extras
+from restock.models.requirements import missing_extras
 
 MODELS = {
     "popular": "restock.models.popular:Popular",
@@ -22,7 +22,7 @@ MODELS = {
 def model_class(name: str) -> type[Recommender[Any]]:
     """The class of a model; ValueError names the nearest known one."""
     if name not in MODELS:
-        raise ValueError(f"there is no model {name!r}{_hint(name, MODELS)}")
+        raise ValueError(f"there is no model {name!r}{hint(name, MODELS)}")
     module, _, attribute = MODELS[name].partition(":")
     found: type[Recommender[Any]] = getattr(import_module(module), attribute)
     return found
@@ -38,7 +38,7 @@ def create(name: str, **config: Any) -> Recommender[Any]:
     fields = found.config_class.model_fields
     for parameter in config:
         if parameter not in fields:
-            raise ValueError(f"{name} has no parameter {parameter!r}{_hint(parameter, fields)}")
+            raise ValueError(f"{name} has no parameter {parameter!r}{hint(parameter, fields)}")
     return found(found.config_class(**config))
 
 
@@ -58,6 +58,7 @@ def _state_of(name: str) -> str:
     return f"needs pip install 'restock[{','.join(missing)}]'" if missing else "ready"
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
+    """The nearest known name, or all of them, for the end of an error."""
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.unit
 def test_every_name_is_that_of_its_class() -> None:
     for name in registry.MODELS:
         assert registry.model_class(name).name == name
-    assert set(available()) == {"popular", "reorder", "item_knn", "sar", "blend"}
+    assert set(available()) == set(registry.MODELS)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="no model 're-order'; did you mean 'reorder'"):
         create("re-order")
-    with pytest.raises(ValueError, match="known: blend, item_knn, popular, reorder, sar"):
+    with pytest.raises(ValueError, match="known: .*popular, reorder"):
         create("zzzzzz")
 
 
