@@ -15,6 +15,8 @@ MODELS = {
     "reorder": "restock.models.reorder:Reorder",
     "item_knn": "restock.models.item_knn:ItemKnn",
     "sar": "restock.models.sar:Sar",
+    "tifu_knn": "restock.models.tifu_knn:TifuKnn",
+    "ease": "restock.models.ease:Ease",
     "blend": "restock.models.blend:Blend",
 }
 
