@@ -72,7 +72,7 @@ class Catalogue:
         """sha256 over all ids, names and markets: two equal hashes mean equal codes."""
         digest = hashlib.sha256()
         for table in (self.customers, self.items):
-            _digest_table(digest, table)
+            digest_table(digest, table)
         digest.update("\n".join(self.markets).encode())
         return digest.hexdigest()
 
@@ -85,7 +85,7 @@ def _codes(index: pd.Index, ids: Sequence[str], kind: str) -> IntArray:
     return codes.astype(np.int32)
 
 
-def _digest_table(digest: "hashlib._Hash", table: pa.Table) -> None:
+def digest_table(digest: "hashlib._Hash", table: pa.Table) -> None:
     """Update with the values alone: how Arrow lays them out may change with its version."""
     for name, column in zip(table.column_names, table.columns, strict=True):
         digest.update(name.encode())

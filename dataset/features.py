@@ -31,6 +31,16 @@ class FeatureStore(Protocol):
         ...
 
 
+def joined(first: Features, second: Features, entity: Entity) -> Features:
+    """The columns of both, of the same rows. ValueError where a name would be there twice."""
+    twice = sorted(set(first.names) & set(second.names))
+    if twice:
+        raise ValueError(
+            f"{', '.join(twice)}: the {entity} features have this name already; rename the column"
+        )
+    return Features(first.names + second.names, np.hstack([first.values, second.values]))
+
+
 class OrderFeatures:
     """The default: nothing but the order lines themselves, which end at the cut-off.
 

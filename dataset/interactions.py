@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from restock.dataset.catalogue import Catalogue, IntArray
+from restock.dataset.catalogue import Catalogue, IntArray, digest_table
 from restock.dataset.encoding import encode
-from restock.dataset.features import FeatureStore, OrderFeatures
+from restock.dataset.feature_tables import FeatureTables, Source, attach, tables_of
+from restock.dataset.features import Entity, FeatureStore, OrderFeatures
 
 SCHEMA_VERSION = 1
 MINUTES_PER_DAY = 1440
@@ -27,6 +28,7 @@ LINE_COLUMNS = {
     "quantity": np.float32,
     "value": np.float32,
 }
+FEATURES = "features"
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -195,17 +197,38 @@ class Interactions:
     def _select(self, mask: NDArray[np.bool_]) -> Self:
         return replace(self, **{name: getattr(self, name)[mask] for name in LINE_COLUMNS})
 
+    def with_features(
+        self, *, customers: Source | None = None, items: Source | None = None
+    ) -> Self:
+        """The same lines, with what else was known of customers and items beside them.
+
+        Frames or Parquet files: ``id``, ``known_at`` (local time) and columns of numbers. A
+        row is seen from the moment after ``known_at`` on, until a later row of the id takes
+        its place. ValueError names the column at fault; ids without an order line are
+        ignored, and a warning counts them.
+        """
+        sources: dict[Entity, Source | None] = {"customer": customers, "item": items}
+        given = {entity: source for entity, source in sources.items() if source is not None}
+        return replace(self, features=attach(self, given))
+
     # frames, files ------------------------------------------------------------------------
     @cached_property
     def hash(self) -> str:
-        """sha256 of the lines, the catalogue and ``as_of``: the name of a snapshot."""
+        """sha256 of lines, catalogue, ``as_of`` and feature tables: the name of a snapshot."""
         digest = hashlib.sha256(f"{SCHEMA_VERSION}:{self.as_of}:{self.catalogue.hash}".encode())
         for name in LINE_COLUMNS:
             digest.update(np.ascontiguousarray(getattr(self, name)).data)
+        if tables := tables_of(self.features):
+            for entity in tables.entities:
+                digest.update(entity.encode())
+                digest_table(digest, tables.table(entity).before(self.as_of))
         return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write ``lines.arrow``, ``customers.arrow``, ``items.arrow`` and ``meta.json``."""
+        """Write ``lines.arrow``, ``customers.arrow``, ``items.arrow`` and ``meta.json``.
+
+        Feature tables go to ``features/``, as far as they were known at ``as_of``.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         lines = pa.table({name: pa.array(getattr(self, name)) for name in LINE_COLUMNS})
         _write_arrow(lines, folder / "lines.arrow")
@@ -218,6 +241,9 @@ class Interactions:
             "markets": list(self.catalogue.markets),
             "lines": len(self),
         }
+        if tables := tables_of(self.features):
+            tables.save(folder / FEATURES, self.as_of)
+            meta[FEATURES] = list(tables.entities)
         (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
     @classmethod
@@ -238,6 +264,8 @@ class Interactions:
         columns: dict[str, Any] = {
             name: _column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()
         }
+        if FEATURES in meta:
+            columns["features"] = FeatureTables.open(folder / FEATURES, meta[FEATURES])
         return cls(**columns, catalogue=catalogue, as_of=int(meta["as_of"]))
 
 

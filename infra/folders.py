@@ -28,7 +28,7 @@ class File(BaseModel):
 
 
 class Contents(BaseModel):
-    """What a stored folder holds, by file name: written last, so it means "complete"."""
+    """What a stored folder holds, by path in it: written last, so it means "complete"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,8 +43,12 @@ class Contents(BaseModel):
 
 
 def contents_of(folder: Path) -> Contents:
-    """Hash the files directly in a folder on disk."""
-    files = {path.name: file_of(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    """Hash the files in a folder on disk and below it."""
+    files = {
+        path.relative_to(folder).as_posix(): file_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     return Contents(files=files)
 
 

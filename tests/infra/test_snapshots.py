@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from contracts.publications import interactions
@@ -28,6 +29,21 @@ def test_what_was_put_is_what_is_opened(store: LocalStore) -> None:
     assert opened.hash == data.hash
     assert opened.as_of == data.as_of
     assert opened.catalogue.markets == data.catalogue.markets
+
+
+def test_feature_tables_are_stored_with_the_lines(store: LocalStore) -> None:
+    data = interactions()
+    table = pd.DataFrame({"id": ["12"], "known_at": [pd.Timestamp("2011-01-02")], "staff": [3]})
+    ref = put_snapshot(store, data.with_features(customers=table))
+    assert ref.hash != data.hash
+    opened = open_snapshot(ref)
+    assert opened.hash == ref.hash
+    found = opened.features.read("customer", opened)
+    assert found.values[opened.catalogue.customer_codes(["12"])[0], -1] == 3
+    path = store.local(f"{ref.key}/features/customer.parquet")
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(StoreError, match=r"customer\.parquet is damaged"):
+        open_snapshot(ref)
 
 
 def test_the_rows_are_mapped_not_read(store: LocalStore) -> None:
