@@ -1,0 +1,161 @@
+"""Features of a real, local Feast repository: what it knew before the cut-off, and no more."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from contracts.orders import CUTOFF, many
+
+from restock.dataset import Interactions
+from restock.dataset.features import OrderFeatures
+from restock.infra.feast_features import FeastFeatures
+
+pytestmark = pytest.mark.platform
+MIDNIGHT = pd.Timestamp(CUTOFF, tz="UTC")
+US = pd.Timedelta(microseconds=1)
+
+
+def customers() -> pd.DataFrame:
+    """c10's row of midnight is the future; c11's is the last moment before; c12's is old."""
+    rows = [
+        ("c10", MIDNIGHT - pd.Timedelta(days=3), 1.0, 10),
+        ("c10", MIDNIGHT, 99.0, 99),
+        ("c11", MIDNIGHT - US, 2.0, 20),
+        ("c12", MIDNIGHT - pd.Timedelta(days=60), 3.0, 30),
+        ("nobody", MIDNIGHT - US, 4.0, 40),
+    ]
+    return pd.DataFrame(rows, columns=["customer_id", "at", "staff", "beds"])
+
+
+def items() -> pd.DataFrame:
+    """An item's weight, which is known of a few."""
+    rows = [("i3", MIDNIGHT - US, 7.5), ("i4", MIDNIGHT + US, 1.0)]
+    return pd.DataFrame(rows, columns=["item_id", "at", "weight"])
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Views of customers (with and without ttl, text and number ids) and of items."""
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+    from feast.types import Float32, Float64, Int64, String
+
+    folder = tmp_path_factory.mktemp("feast")
+    (folder / "feature_store.yaml").write_text(
+        f"""\
+project: shops
+provider: local
+registry: {{registry_type: sql, path: "sqlite:///{folder}/registry.db"}}
+online_store: {{type: sqlite, path: "{folder}/online.db"}}
+offline_store: {{type: file}}
+entity_key_serialization_version: 3
+"""
+    )
+    numbered = customers()
+    numbered["customer_id"] = range(10, 10 + len(numbered))
+    tables = {"shop": customers(), "numbered": numbered, "weights": items()}
+    sources = {}
+    for name, table in tables.items():
+        table.assign(town="Reims").to_parquet(folder / f"{name}.parquet")
+        sources[name] = FileSource(path=str(folder / f"{name}.parquet"), timestamp_field="at")
+    shop = Entity(name="shop", join_keys=["customer_id"], value_type=ValueType.STRING)
+    room = Entity(name="room", join_keys=["customer_id"], value_type=ValueType.INT64)
+    sku = Entity(name="sku", join_keys=["item_id"], value_type=ValueType.STRING)
+    staff, beds = Field(name="staff", dtype=Float64), Field(name="beds", dtype=Int64)
+    weight = Field(name="weight", dtype=Float32)
+
+    def view(name: str, entity: Entity, source: str, days: int, *fields: Field) -> FeatureView:
+        ttl = dt.timedelta(days=days)
+        return FeatureView(
+            name=name, entities=[entity], ttl=ttl, schema=list(fields), source=sources[source]
+        )
+
+    FeatureStore(repo_path=str(folder)).apply(
+        [
+            *(shop, room, sku),
+            view("shop", shop, "shop", 0, staff, beds),
+            view("recent", shop, "shop", 28, staff),
+            view("numbered", room, "numbered", 0, staff),
+            view("weights", sku, "weights", 0, weight),
+            view("texts", shop, "shop", 0, Field(name="town", dtype=String)),
+        ]
+    )
+    return folder
+
+
+def staff(orders: Interactions, name: str = "shop__staff") -> Mapping[str, float]:
+    """Customer id → the feature, where it is known."""
+    found = orders.features.read("customer", orders)
+    column = found.values[:, found.names.index(name)]
+    ids = orders.catalogue.customers["id"].to_pylist()
+    return {i: float(v) for i, v in zip(ids, column, strict=True) if not np.isnan(v)}
+
+
+def test_it_knows_the_last_moment_before_the_cut_off_and_not_the_next(repo: Path) -> None:
+    orders = replace(many(), features=FeastFeatures(repo, customer=("shop:staff", "shop:beds")))
+    found = orders.features.read("customer", orders)
+    plain = OrderFeatures().read("customer", orders)
+    assert found.names == (*plain.names, "shop__staff", "shop__beds")
+    assert found.values.dtype == np.float32
+    assert found.values.shape == (orders.n_customers, len(found.names))
+    np.testing.assert_array_equal(found.values[:, : len(plain.names)], plain.values)
+    assert staff(orders) == {"c10": 1.0, "c11": 2.0, "c12": 3.0}
+    assert staff(orders, "shop__beds") == {"c10": 10.0, "c11": 20.0, "c12": 30.0}
+
+
+def test_cuts_see_what_was_known_then(repo: Path) -> None:
+    orders = replace(many(), features=FeastFeatures(repo, customer=("shop:staff",)))
+    day = dt.timedelta(days=1)
+    assert staff(orders.before(CUTOFF - day)) == {"c10": 1.0, "c12": 3.0}
+    assert staff(orders.before(CUTOFF - 4 * day).of_market("FR")) == {"c12": 3.0}
+    assert staff(orders.before(CUTOFF + day)) == {"c10": 99.0, "c11": 2.0, "c12": 3.0}
+
+
+def test_a_ttl_forgets(repo: Path) -> None:
+    orders = replace(many(), features=FeastFeatures(repo, customer=("recent:staff",)))
+    assert staff(orders, "recent__staff") == {"c10": 1.0, "c11": 2.0}
+
+
+def test_midnight_is_that_of_the_time_zone(repo: Path) -> None:
+    east, west = (
+        replace(many(), features=FeastFeatures(repo, customer=("shop:staff",), time_zone=zone))
+        for zone in ("Asia/Tokyo", "America/New_York")
+    )
+    assert staff(east) == {"c10": 1.0, "c12": 3.0}  # midnight was nine hours earlier there
+    assert staff(west) == {"c10": 99.0, "c11": 2.0, "c12": 3.0}
+
+
+def test_items_have_features_of_their_own(repo: Path) -> None:
+    orders = replace(many(), features=FeastFeatures(repo, item=("weights:weight",)))
+    found = orders.features.read("item", orders)
+    column = found.values[:, found.names.index("weights__weight")]
+    assert column[orders.catalogue.item_codes(["i3"])[0]] == 7.5
+    assert np.isnan(column).sum() == orders.n_items - 1
+    assert orders.features.read("customer", orders).names == (
+        OrderFeatures().read("customer", orders).names
+    )
+
+
+def test_ids_may_be_whole_numbers_there(repo: Path) -> None:
+    orders = many()
+    ids = [name.removeprefix("c") for name in orders.catalogue.customers["id"].to_pylist()]
+    table = orders.catalogue.customers.set_column(0, "id", [ids])
+    numbered = replace(orders, catalogue=replace(orders.catalogue, customers=table))
+    features = FeastFeatures(repo, customer=("numbered:staff",))
+    assert staff(replace(numbered, features=features), "numbered__staff") == {
+        "10": 1.0,
+        "12": 2.0,
+        "13": 3.0,
+        "14": 4.0,
+    }
+
+
+def test_what_cannot_be_joined_is_refused(repo: Path) -> None:
+    orders = many()
+    with pytest.raises(ValueError, match="view shop is joined by customer_id, .*key item_id"):
+        FeastFeatures(repo, item=("shop:staff",)).read("item", orders)
+    with pytest.raises(ValueError, match="texts__town of Feast is no number"):
+        FeastFeatures(repo, customer=("texts:town",)).read("customer", orders)
