@@ -27,3 +27,29 @@ def add_scaled(total: NDArray[np.float64], scores: NDArray[np.float32], weight: 
                     total[row, item] = scale * scores[row, item]
                 else:
                     total[row, item] += scale * scores[row, item]
+
+
+@kernel
+def scale_and_add_prior(
+    scores: NDArray[np.float32],
+    prior: NDArray[np.float32],
+    prior_row: NDArray[np.int32],
+    weight: float,
+) -> None:
+    """Turn each row of ``scores`` into ``scores / max(scores) + weight * prior[prior_row]``.
+
+    ``prior`` is (markets × items). ``-inf`` in either means that the item is left out. In a row
+    without a score above 0 the prior alone ranks what is known.
+    """
+    rows, n_items = scores.shape
+    for row in range(rows):
+        best = np.float64(0.0)
+        for item in range(n_items):
+            best = max(best, np.float64(scores[row, item]))
+        scale = 1.0 / best if best > 0.0 else 0.0
+        for item in range(n_items):
+            known, share = scores[row, item], prior[prior_row[row], item]
+            if known > -np.inf and share > -np.inf:
+                scores[row, item] = np.float32(scale * known + weight * share)
+            else:
+                scores[row, item] = -np.inf

@@ -18,6 +18,9 @@ MODELS = {
     "tifu_knn": "restock.models.tifu_knn:TifuKnn",
     "ease": "restock.models.ease:Ease",
     "blend": "restock.models.blend:Blend",
+    "cascade": "restock.models.cascade:Cascade",
+    "switch": "restock.models.switch:Switch",
+    "market_prior": "restock.models.market_prior:MarketPrior",
 }
 
 

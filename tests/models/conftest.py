@@ -8,7 +8,7 @@ from distributed import Client, LocalCluster
 
 from restock.dataset import Interactions, load_sample
 
-pytest.register_assert_rewrite("contracts.recommender", "contracts.dense")
+pytest.register_assert_rewrite("contracts.recommender", "contracts.dense", "contracts.merged")
 
 
 @pytest.fixture(scope="session")
