@@ -44,7 +44,8 @@ class Unit(BaseModel):
     """A piece of judging that is done in one go.
 
     scope "market": the candidates are fitted on each market's own orders. scope "pooled":
-    they are fitted once on the orders of all markets and judged in each of ``markets``.
+    they (the ``pooled`` ones) are fitted once on the orders of all markets and judged in each
+    of ``markets``.
     windows: which folds, counted back from the newest, which is 0.
     """
 

@@ -74,7 +74,7 @@ class Programme(BaseModel):
         together: dict[str, list[str]] = {}
         units = []
         for market, candidate in chosen.items():
-            if candidate.scope == "pooled":
+            if candidate.pooled:
                 together.setdefault(candidate.key, []).append(market)
             else:
                 units.append(RefitUnit(candidate=candidate, markets=(market,)))
@@ -88,14 +88,14 @@ class Programme(BaseModel):
         ]
 
         def seconds(unit: RefitUnit) -> float:
-            fitted = self.lines if unit.candidate.scope == "pooled" else unit.markets
+            fitted = self.lines if unit.candidate.pooled else unit.markets
             lines = sum(self.lines[market] for market in fitted)
             return SECONDS_TO_PUBLISH * len(unit.markets) + SECONDS_PER_LINE * 4 * lines
 
         return pack(units, seconds, workers=workers)
 
     def _pooled_units(self) -> list[Unit]:
-        pooled = tuple(c for c in self.candidates if c.scope == "pooled")
+        pooled = tuple(c for c in self.candidates if c.pooled)
         windows = max(plan.windows for plan in self.fold_plans.values())
         return [
             Unit(scope="pooled", markets=tuple(self.fold_plans), windows=(at,), candidates=pooled)
@@ -103,7 +103,7 @@ class Programme(BaseModel):
         ]
 
     def _own_units(self) -> list[Unit]:
-        own = tuple(c for c in self.candidates if c.scope == "market")
+        own = tuple(c for c in self.candidates if not c.pooled)
         units = []
         for market, plan in self.fold_plans.items():
             windows = tuple(range(plan.windows))

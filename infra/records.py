@@ -12,6 +12,7 @@ from restock.evaluation import bar_token
 from restock.infra.snapshots import HASH_PATTERN
 from restock.infra.store import StoreError
 from restock.models import Candidate
+from restock.models.candidate import Scope
 
 SCHEMA_VERSION: Final = 1
 TOKEN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,99}$"
@@ -46,7 +47,7 @@ class Plan(Record):
 
     name: str
     config: dict[str, Any]
-    scope: Literal["market", "pooled"]
+    scope: Scope
     key: str
     label: str
 

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class RefitUnit(BaseModel):
-    """A plan and the markets that it serves; of scope "market": one market."""
+    """A plan and the markets that it serves; one market, unless the plan is pooled."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class RefitUnit(BaseModel):
     @property
     def title(self) -> str:
         """What it is about: a market's code, or the plan that markets share."""
-        return self.candidate.name if self.candidate.scope == "pooled" else self.markets[0]
+        return self.candidate.name if self.candidate.pooled else self.markets[0]
 
 
 class Staged(BaseModel):
@@ -85,8 +85,8 @@ class Refitting:
         A market that fails says why, and the others go on.
         """
         candidate = unit.candidate
-        own = candidate.scope == "market"
-        train = self.interactions.of_market(unit.markets[0]) if own else self.interactions
+        everything = self.interactions
+        train = everything if candidate.pooled else everything.of_market(unit.markets[0])
         model = candidate.create().fit(train, self.context)
         card = {
             "plan": Plan.of(candidate).model_dump(mode="json"),

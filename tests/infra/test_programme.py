@@ -11,8 +11,10 @@ from restock.infra.ingestion import Ingested, MarketSize
 from restock.infra.local_store import LocalStore
 from restock.infra.markets import load_markets
 from restock.infra.programme import Programme, plan_night
+from restock.infra.records import Plan
 from restock.infra.snapshots import SnapshotRef
 from restock.models import Candidate
+from restock.models.candidate import Scope
 from restock.models.slate import FIRST_INCUMBENT, SLATE
 
 pytestmark = pytest.mark.unit
@@ -63,14 +65,32 @@ def test_a_large_market_is_split_by_window_and_small_ones_share_a_task(tmp_path:
     assert len([unit for unit in own if "FR" in unit.markets]) == 1
 
 
-def test_a_pooled_plan_is_refitted_once_for_all_its_markets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scope", ["pooled", "prior"])
+def test_a_pooled_plan_is_refitted_once_for_all_its_markets(tmp_path: Path, scope: Scope) -> None:
     night = programme(tmp_path)
-    pooled = Candidate(name="blend", scope="pooled")
+    pooled = Candidate(name="blend", scope=scope)
     chosen = dict.fromkeys(SIZES, pooled) | {"GB": FIRST_INCUMBENT}
     units = [u for batch in night.refitting(chosen, {"FR": "seen"}, 2) for u in batch]
     together = [unit for unit in units if unit.candidate == pooled]
     assert len(together) == 1 and set(together[0].markets) == set(SIZES) - {"GB"}
     assert together[0].evidence["FR"] == "seen"
+
+
+def test_a_plan_with_a_prior_is_judged_with_the_pooled_ones(tmp_path: Path) -> None:
+    prior = Candidate(name="item_knn", scope="prior")
+    night = programme(tmp_path)
+    night = night.model_copy(update={"candidates": (*night.candidates, prior)})
+    units = [unit for batch in night.judging(2) for unit in batch if prior in unit.candidates]
+    assert {unit.scope for unit in units} == {"pooled"}
+    assert {unit.windows for unit in units} == {(at,) for at in range(6)}
+    expected = {(m, w, c.key) for m in SIZES for w in range(6) for c in night.candidates}
+    assert judged(night.judging(2)) == Counter(expected)
+
+
+def test_a_plan_with_a_prior_is_written_down_and_read_again() -> None:
+    prior = Candidate(name="item_knn", config={"neighbours": 50}, scope="prior")
+    again = Plan.parse(Plan.of(prior).bytes(), "a plan").candidate()
+    assert again.key == prior.key and again.scope == "prior"
 
 
 def test_the_first_plan_in_service_is_judged_with_the_slate(tmp_path: Path) -> None:

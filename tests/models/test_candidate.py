@@ -4,6 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from restock.models import Candidate
+from restock.models.candidate import Scope
+from restock.models.market_prior import MarketPrior, MarketPriorConfig
 
 pytestmark = pytest.mark.unit
 
@@ -24,6 +26,31 @@ def test_a_key_is_short_and_stable() -> None:
     assert key == "reorder-market-f6f745de"
 
 
+def test_a_pooled_model_in_the_light_of_the_market() -> None:
+    prior = Candidate(name="sar", config={"threshold": 3}, scope="prior")
+    model = prior.create()
+    assert model.name == "market_prior"
+    assert model.config.member.name == "sar" and model.config.member.config["threshold"] == 3
+    assert prior.label == "sar (prior, threshold=3)"
+    assert [Candidate(name="sar", scope=s).pooled for s in ("market", "pooled", "prior")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_the_key_of_a_prior_holds_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other defaults of the prior would make another plan of the same model."""
+
+    class Heavier(MarketPriorConfig):
+        weight: float = 9.0
+
+    before = Candidate(name="sar", scope="prior").key
+    assert before.startswith("sar-prior-")
+    monkeypatch.setattr(MarketPrior, "config_class", Heavier)
+    assert Candidate(name="sar", scope="prior").key != before
+
+
 def test_a_label_says_what_is_unusual() -> None:
     assert Candidate(name="blend", scope="pooled").label == "blend (pooled)"
     config = {"half_life_days": 90, "threshold": 1}
@@ -37,8 +64,9 @@ def test_it_creates_its_model() -> None:
     assert (model.name, model.config.threshold) == ("sar", 3)
 
 
-def test_it_survives_json() -> None:
-    candidate = Candidate(name="sar", config={"threshold": 3}, scope="pooled")
+@pytest.mark.parametrize("scope", ["market", "pooled", "prior"])
+def test_it_survives_json(scope: Scope) -> None:
+    candidate = Candidate(name="sar", config={"threshold": 3}, scope=scope)
     again = Candidate.model_validate_json(candidate.model_dump_json())
     assert again == candidate
     assert again.key == candidate.key
@@ -50,6 +78,8 @@ def test_it_survives_json() -> None:
         ({"name": "rerder"}, "did you mean 'reorder'"),
         ({"name": "sar", "config": {"treshold": 3}}, "did you mean 'threshold'"),
         ({"name": "sar", "config": {"threshold": 0}}, "threshold"),
+        ({"name": "sar", "config": {"treshold": 3}, "scope": "prior"}, "did you mean 'threshold'"),
+        ({"name": "rerder", "scope": "prior"}, "did you mean 'reorder'"),
         ({"name": "sar", "scope": "world"}, "scope"),
         ({"name": "sar", "colour": "red"}, "colour"),
     ],
