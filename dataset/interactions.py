@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from restock.dataset.arrow_files import column, open_arrow, write_arrow, write_parquet
 from restock.dataset.catalogue import Catalogue, IntArray, digest_table
 from restock.dataset.encoding import encode
 from restock.dataset.feature_tables import FeatureTables, Source, attach, tables_of
@@ -29,6 +30,7 @@ LINE_COLUMNS = {
     "value": np.float32,
 }
 FEATURES = "features"
+PARQUET = "lines.parquet"
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -76,6 +78,7 @@ class Interactions:
     quantity: float32, units, above 0. value: float32, quantity × unit price in the market's
     currency. as_of: the exclusive end of what is known, in minutes; every age is counted
     from it. features: what else is known of customers and items (see ``dataset.features``).
+    source: the Parquet file of a snapshot that holds exactly these lines, if there is one.
     Cuts and selections share the catalogue, so a code means the same in all of them.
     """
 
@@ -88,6 +91,7 @@ class Interactions:
     catalogue: Catalogue
     as_of: int
     features: FeatureStore = field(default_factory=OrderFeatures, repr=False)
+    source: Path | None = field(default=None, repr=False)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
@@ -195,7 +199,8 @@ class Interactions:
         return self._select(wanted[self.customer])
 
     def _select(self, mask: NDArray[np.bool_]) -> Self:
-        return replace(self, **{name: getattr(self, name)[mask] for name in LINE_COLUMNS})
+        chosen: dict[str, Any] = {name: getattr(self, name)[mask] for name in LINE_COLUMNS}
+        return replace(self, **chosen, source=None)
 
     def with_features(
         self, *, customers: Source | None = None, items: Source | None = None
@@ -227,13 +232,14 @@ class Interactions:
     def save(self, folder: Path) -> None:
         """Write ``lines.arrow``, ``customers.arrow``, ``items.arrow`` and ``meta.json``.
 
+        The lines are there again as ``lines.parquet``, for engines that read nothing else.
         Feature tables go to ``features/``, as far as they were known at ``as_of``.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        lines = pa.table({name: pa.array(getattr(self, name)) for name in LINE_COLUMNS})
-        _write_arrow(lines, folder / "lines.arrow")
-        _write_arrow(self.catalogue.customers, folder / "customers.arrow")
-        _write_arrow(self.catalogue.items, folder / "items.arrow")
+        write_arrow(self._table(), folder / "lines.arrow")
+        write_parquet(self._table(), folder / PARQUET)
+        write_arrow(self.catalogue.customers, folder / "customers.arrow")
+        write_arrow(self.catalogue.items, folder / "items.arrow")
         meta = {
             "schema_version": SCHEMA_VERSION,
             "hash": self.hash,
@@ -255,31 +261,27 @@ class Interactions:
                 f"{folder} holds interactions of schema {meta['schema_version']}, this version "
                 f"reads {SCHEMA_VERSION}: write the snapshot again with `restock retrain`"
             )
-        lines = _open_arrow(folder / "lines.arrow")
+        lines = open_arrow(folder / "lines.arrow")
         catalogue = Catalogue(
-            customers=_open_arrow(folder / "customers.arrow"),
-            items=_open_arrow(folder / "items.arrow"),
+            customers=open_arrow(folder / "customers.arrow"),
+            items=open_arrow(folder / "items.arrow"),
             markets=tuple(meta["markets"]),
         )
         columns: dict[str, Any] = {
-            name: _column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()
+            name: column(lines, name, dtype) for name, dtype in LINE_COLUMNS.items()
         }
         if FEATURES in meta:
             columns["features"] = FeatureTables.open(folder / FEATURES, meta[FEATURES])
+        parquet = folder / PARQUET
+        columns["source"] = parquet if parquet.is_file() else None
         return cls(**columns, catalogue=catalogue, as_of=int(meta["as_of"]))
 
+    def parquet(self, scratch: Path) -> Path:
+        """The lines as a Parquet file: the snapshot's own, or one written into ``scratch``."""
+        if self.source is not None and self.source.is_file():
+            return self.source
+        write_parquet(self._table(), scratch / PARQUET)
+        return scratch / PARQUET
 
-def _write_arrow(table: pa.Table, path: Path) -> None:
-    with pa.ipc.new_file(str(path), table.schema) as writer:
-        writer.write_table(table.combine_chunks(), max_chunksize=max(table.num_rows, 1))
-
-
-def _open_arrow(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _column(table: pa.Table, name: str, dtype: type) -> NDArray[Any]:
-    column = table[name]
-    if column.num_chunks == 1:
-        return column.chunk(0).to_numpy(zero_copy_only=True)
-    return column.to_numpy().astype(dtype)
+    def _table(self) -> pa.Table:
+        return pa.table({name: pa.array(getattr(self, name)) for name in LINE_COLUMNS})
