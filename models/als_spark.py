@@ -1,0 +1,112 @@
+"""The Spark engine of ``als``: MLlib fits, rows never pass through the driver's Python."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.dataset import Interactions
+from restock.dataset.interactions import MINUTES_PER_DAY
+from restock.models.als_cpu import LEAST_RATING, FloatArray, Weights
+from restock.models.context import FitContext
+from restock.models.requirements import CannotFit, check_extras
+
+EXTRAS = {"pyspark": "spark"}
+REMEDY = "restock.infra.spark.spark_session() starts one"
+
+
+def check_session(name: str, context: FitContext) -> None:
+    """CannotFit, or ImportError without pyspark, when ``context.spark`` cannot fit."""
+    check_extras(name, EXTRAS)
+    from pyspark.sql import SparkSession
+
+    session = context.spark
+    if not isinstance(session, SparkSession):
+        raise CannotFit(
+            f"{name}: FitContext(spark=...) must hold a SparkSession, not {session!r}; {REMEDY}"
+        )
+    if session.sparkContext._jsc is None:
+        raise CannotFit(f"{name}: the Spark session has been stopped; {REMEDY}")
+    if not _is_local(session) and context.scratch is None:
+        raise CannotFit(
+            f"{name}: the executors of {session.sparkContext.master} cannot read this machine's "
+            "files; use FitContext(scratch=...) with a folder that all of them share"
+        )
+
+
+def factorise(
+    interactions: Interactions, weights: Weights, half_life_days: float | None, context: FitContext
+) -> tuple[FloatArray, FloatArray]:
+    """Factors of the customers and the items with a line, in the order of their codes.
+
+    Spark reads the lines from Parquet (those of the snapshot where the session runs on this
+    machine), adds them up to ratings and fits. As many blocks as the session has shuffle
+    partitions. The factors come back as Arrow.
+    """
+    from pyspark.ml.recommendation import ALS
+
+    session = context.spark
+    blocks = int(session.conf.get("spark.sql.shuffle.partitions"))
+    solver = ALS(
+        userCol="customer",
+        itemCol="item",
+        ratingCol="rating",
+        implicitPrefs=True,
+        rank=weights.factors,
+        regParam=weights.regularisation,
+        alpha=weights.alpha,
+        maxIter=weights.iterations,
+        numUserBlocks=min(blocks, interactions.customers.size),
+        numItemBlocks=min(blocks, interactions.n_items),
+        seed=context.seed,
+    )
+    with tempfile.TemporaryDirectory(prefix="restock-als-", dir=context.scratch) as scratch:
+        path = _lines(interactions, session, Path(scratch))
+        model = solver.fit(_ratings(session, path, interactions.as_of, half_life_days))
+        customers, left = _factors(model.userFactors)
+        items, right = _factors(model.itemFactors)
+    for kind, found, expected in (
+        ("customers", customers, interactions.customers),
+        ("items", items, np.unique(interactions.item)),
+    ):
+        if not np.array_equal(found, expected):
+            raise RuntimeError(
+                f"als: Spark returned the factors of {found.size} {kind}, not of the "
+                f"{expected.size} that have order lines; do executors read {path}?"
+            )
+    return left, right
+
+
+def _is_local(session: Any) -> bool:
+    return str(session.sparkContext.master).startswith("local")
+
+
+def _lines(interactions: Interactions, session: Any, scratch: Path) -> Path:
+    """A Parquet file that the executors can read."""
+    if _is_local(session):
+        return interactions.parquet(scratch).absolute()
+    return replace(interactions, source=None).parquet(scratch).absolute()
+
+
+def _ratings(session: Any, path: Path, as_of: int, half_life_days: float | None) -> Any:
+    """The ratings as a Spark frame: ``customer``, ``item``, ``rating``; nothing is read yet."""
+    from pyspark.sql import functions as sql
+
+    lines = session.read.parquet(path.as_uri()).select("customer", "item", "minute")
+    affinity = sql.count("*").cast("double")
+    if half_life_days is not None:
+        age = (sql.lit(float(as_of)) - sql.col("minute")) / MINUTES_PER_DAY
+        affinity = sql.sum(sql.pow(sql.lit(0.5), age / half_life_days))
+    rating = sql.greatest(sql.log1p(affinity), sql.lit(LEAST_RATING)).cast("float")
+    return lines.groupBy("customer", "item").agg(rating.alias("rating"))
+
+
+def _factors(frame: Any) -> tuple[NDArray[np.int32], FloatArray]:
+    """The codes (ascending) and the factors of a frame of ``id`` and ``features``."""
+    table = frame.toArrow().sort_by("id").combine_chunks()
+    codes = table["id"].to_numpy()
+    flat = table["features"].combine_chunks().flatten().to_numpy()
+    return codes, np.ascontiguousarray(flat.reshape(codes.size, -1), dtype=np.float32)
