@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from restock.infra.mlflow_model import StoredModel, reference_files
+from restock.infra.model_store import ModelRef
 from restock.infra.settings import Settings
+from restock.infra.snapshots import SnapshotRef
 from restock.infra.tracking_records import MarketRecord, NightRecord, VersionRecord
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Writer:
         known = self._runs_of(experiment, record.run_token)
         here = _Place(experiment, record, {TOKEN: record.run_token})
         parent = self._run(here, f"night {record.as_of}", known[""], record)
-        self._fill(here, parent, record, {**record.files, **_cards(record)})
+        self._fill(here, parent, record, {**record.files, **self._model_files(record)})
         children = {}
         for market in record.markets:
             tags = {**here.tags, MARKET: market.market, _PARENT: parent.info.run_id}
@@ -156,6 +159,25 @@ class Writer:
         status = "FAILED" if failed else "FINISHED"
         self.client.set_terminated(run.info.run_id, status, record.ended_ms)
 
+    def _model_files(self, record: NightRecord) -> dict[str, str]:
+        """One folder per model: many markets' versions may share it.
+
+        A card, and for a model in the store what MLflow needs to load it from there.
+        """
+        files, store = {}, self._settings.storage
+        for version in (version for market in record.markets for version in market.versions):
+            folder = _model_folder(version)
+            card = {"plan": version.plan, "model": version.model, **version.card}
+            files[f"{folder}/card.json"] = json.dumps(card, indent=1)
+            if version.model and version.snapshot:
+                stored = StoredModel(
+                    model=ModelRef(store=store, hash=version.model),
+                    snapshot=SnapshotRef(store=store, hash=version.snapshot),
+                )
+                for name, text in reference_files(stored, record.made).items():
+                    files[f"{folder}/{name}"] = text
+        return files
+
     def _register(self, record: NightRecord, parent: "Run", children: Mapping[str, str]) -> None:
         wanted = [
             (market.market, version) for market in record.markets for version in market.versions
@@ -195,7 +217,7 @@ class Writer:
         self, record: NightRecord, version: VersionRecord, name: str, parent: "Run", child: str
     ) -> str:
         # MLflow takes as source only what lies in the artifacts of the run it names.
-        source = f"{parent.info.artifact_uri}/{_card_folder(version)}"
+        source = f"{parent.info.artifact_uri}/{_model_folder(version)}"
         tags = {
             IDENTITY: version.identity,
             MADE: record.made.isoformat(),
@@ -224,18 +246,7 @@ class Writer:
             raise OutOfTime("MLflow answers too slowly")
 
 
-def _cards(record: NightRecord) -> dict[str, str]:
-    """One card per model: many markets' versions may share it. It says where the model lies."""
-    return {
-        f"{_card_folder(version)}/card.json": json.dumps(
-            {"plan": version.plan, "model": version.model, **version.card}, indent=1
-        )
-        for market in record.markets
-        for version in market.versions
-    }
-
-
-def _card_folder(version: VersionRecord) -> str:
+def _model_folder(version: VersionRecord) -> str:
     return f"models/{version.model or version.identity}"
 
 

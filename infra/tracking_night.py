@@ -85,6 +85,7 @@ def _versions(night: Night, outcome: MarketOutcome) -> list[VersionRecord]:
                 identity=outcome.publication,
                 plan=outcome.champion,
                 model=outcome.model,
+                snapshot=night.snapshot,
                 publication=outcome.publication,
                 card={"store": f"models/{outcome.model}", "as_of": night.as_of.isoformat()},
             )

@@ -23,13 +23,15 @@ class VersionRecord(_Record):
     """A plan in the registry: the one in service, or the best that wants its place.
 
     identity: what makes it one version; the same identity is never registered twice. model:
-    hash of the fitted model in the store ("": a challenger, which is not kept).
+    hash of the fitted model in the store ("": a challenger, which is not kept). snapshot: hash
+    of what it was fitted on.
     """
 
     role: Literal["champion", "challenger"]
     identity: str
     plan: str
     model: str = ""
+    snapshot: str = ""
     publication: str = ""
     card: dict[str, str] = {}
 
