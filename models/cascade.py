@@ -1,6 +1,7 @@
 """A sequential hybrid: each model fills what the ones before it left."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from restock.models.merged import Merged
 class Stage(Member):
     """A member and how much of a list it may fill."""
 
-    places: int | None = Field(None, ge=1)
+    places: Annotated[int, Field(ge=1)] | None = None
     """At most so many items of this stage; none: as many as it has evidence for."""
 
 
