@@ -3,17 +3,16 @@
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import psutil
 from packaging.requirements import Requirement
 
+from restock.infra.java import REMEDY, look_for_java, said
 from restock.infra.platform_state import MLFLOW, SERVER, WORKER, read_state
 from restock.infra.processes import answers
 from restock.infra.runners import thread_plan
@@ -21,7 +20,6 @@ from restock.infra.settings import Settings
 from restock.infra.store import open_store
 
 DISTRIBUTION = "restock"
-VECTOR_MODULE = "jdk.incubator.vector"
 LEAST_MEMORY_GB, LEAST_DISK_GB = 3.0, 1.0
 
 
@@ -135,32 +133,18 @@ def _enough(name: str, there: float, least: float, remedy: str) -> Line:
 
 
 def _java() -> Line:
-    """Only Spark needs it. Some runtimes leave out a module without which Spark 4.3 is mute."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else "java"
-    remedy = "install a full JDK or JRE 17 or newer, for Spark (Debian: openjdk-17-jre-headless)"
-    version = _said(java, "-version")
-    if version is None:
-        return Line("java", "missing", f"no {java}", remedy)
-    if VECTOR_MODULE not in (_said(java, "--list-modules") or ""):
-        return Line("java", "missing", f"{version} has no module {VECTOR_MODULE}", remedy)
-    return Line("java", "ok", version.splitlines()[0])
+    """Only Spark needs it."""
+    java = look_for_java()
+    return Line(
+        "java", "ok" if java.usable else "missing", java.found, "" if java.usable else REMEDY
+    )
 
 
 def _gpu() -> Line:
-    cards = _said("nvidia-smi", "-L")
+    cards = said("nvidia-smi", "-L")
     if not cards:
         return Line("gpu", "missing", "no NVIDIA GPU", "none is needed: models run on the CPU")
     return Line("gpu", "ok", "; ".join(line.split(" (")[0] for line in cards.splitlines()))
-
-
-def _said(*command: str) -> str | None:
-    """What a program prints, whichever way it prints it; None when it does not run."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return (done.stdout + done.stderr).strip()
 
 
 def _servers(settings: Settings) -> Iterable[Line]:

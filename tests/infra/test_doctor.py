@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from restock.cli.main import app
-from restock.infra import doctor
 from restock.infra.doctor import Line, examine
+from restock.infra.java import VECTOR_MODULE
 from restock.infra.settings import load_settings
 
 pytestmark = pytest.mark.unit
@@ -81,8 +81,8 @@ def test_a_java_without_the_vector_module_does_not_count(
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     found = lines(tmp_path)["java"]
-    assert found.state == "missing" and doctor.VECTOR_MODULE in found.found
-    java.write_text(f'#!/bin/sh\necho "openjdk 17"; echo {doctor.VECTOR_MODULE}')
+    assert found.state == "missing" and VECTOR_MODULE in found.found
+    java.write_text(f'#!/bin/sh\necho "openjdk 17"; echo {VECTOR_MODULE}')
     assert lines(tmp_path)["java"].state == "ok"
 
 
