@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,3 +240,16 @@ def test_features_from_elsewhere_are_not_dropped_silently(tmp_path: Path) -> Non
         there.save(tmp_path)
     with pytest.raises(ValueError, match="from Elsewhere, which feature tables would replace"):
         there.with_features(items=frame(("i3", MIDNIGHT, 1.0)))
+
+
+# the guide --------------------------------------------------------------------------------
+def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text().split("\n## Feast\n")[0]
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    first, second = capsys.readouterr().out.splitlines()
+    assert "'staff': 4.0" in first and "'staff': 9.0" in second
+    for entity in ("customer", "item"):
+        for name in OrderFeatures().read(entity, many()).names:
+            assert f"`{name}`" in page

@@ -1,6 +1,7 @@
 """Features of a real, local Feast repository: what it knew before the cut-off, and no more."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -159,3 +160,12 @@ def test_what_cannot_be_joined_is_refused(repo: Path) -> None:
         FeastFeatures(repo, item=("shop:staff",)).read("item", orders)
     with pytest.raises(ValueError, match="texts__town of Feast is no number"):
         FeastFeatures(repo, customer=("texts:town",)).read("customer", orders)
+
+
+def test_the_guide_runs(repo: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "feature_repo").symlink_to(repo)
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert "'shop__staff'" in capsys.readouterr().out.splitlines()[-1]

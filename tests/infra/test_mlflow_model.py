@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -238,6 +239,21 @@ def test_versions_open_what_the_store_or_mlflow_holds(home: Path) -> None:
         pd.testing.assert_frame_equal(own.predict(request(orders), {"k": K}), answer)
     finally:
         mlflow.set_tracking_uri(before)
+
+
+@platform
+def test_the_guide_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mlflow-models.md").read_text()
+    names: dict[str, Any] = {}
+    before = mlflow.get_tracking_uri()
+    try:
+        for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+            exec(block, names)
+    finally:
+        mlflow.set_tracking_uri(before)
+    out = capsys.readouterr().out
+    assert "# reorder" in out and "| ndcg_at_10 | 0.36 |" in out
+    assert "a new shop" in out
 
 
 # over HTTP --------------------------------------------------------------------------------
