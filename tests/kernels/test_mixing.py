@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restock.kernels.mixing import add_scaled
+from restock.kernels.mixing import add_scaled, scale_and_add_prior
 
 pytestmark = pytest.mark.unit
 
@@ -25,4 +25,22 @@ def test_a_row_is_scaled_by_its_best(
 ) -> None:
     table = np.array([total])
     add_scaled(table, np.array([scores], dtype=np.float32), 3.0)
+    assert table[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "prior", "expected"),
+    [
+        ([4.0, 2.0], [0.0, 1.0], [1.0, 3.5]),
+        ([4.0, NONE], [1.0, 1.0], [4.0, NONE]),  # the member knows nothing of it
+        ([4.0, 2.0], [NONE, 1.0], [NONE, 3.5]),  # the market never sold it
+        ([-4.0, -2.0], [1.0, 0.5], [3.0, 1.5]),  # no score above 0: the prior alone
+    ],
+)
+def test_a_prior_is_added_to_scaled_scores(
+    scores: list[float], prior: list[float], expected: list[float]
+) -> None:
+    table = np.array([scores], dtype=np.float32)
+    rows = np.array([1], dtype=np.int32)
+    scale_and_add_prior(table, np.array([[9, 9], prior], dtype=np.float32), rows, 3.0)
     assert table[0].tolist() == expected
