@@ -1,4 +1,4 @@
-"""What items share, as a dense matrix, and the strongest entries of its columns."""
+"""What items share, as a dense matrix, and the strongest weights that follow from its inverse."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,37 +33,45 @@ def gram_rows(
 
 @kernel
 def strongest(
-    table: NDArray[np.float32], width: int
+    first: int, last: int, inverse: NDArray[np.float64], own: float, width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """The ``width`` entries of each row that are furthest from 0; zeros are left out.
+    """The ``width`` weights furthest from 0 by which each of the items is predicted.
 
-    Equal ones go by column. Returns a CSR matrix: start (rows + 1), columns in ascending
-    order, values.
+    ``inverse`` is P (items × items), of which only the upper triangle is read; the weight of
+    item i for item j is ``-P[i, j] / P[j, j]``, and ``own`` for j itself, which is always kept.
+    Equal ones go by item, after rounding to float32. Returns the number of weights of the items
+    ``first`` to ``last``, their items in ascending order and their values.
     """
-    rows, columns = table.shape
-    start = np.zeros(rows + 1, dtype=np.int64)
-    code = np.empty(rows * width, dtype=np.int32)
-    value = np.empty(rows * width, dtype=np.float32)
-    scratch = np.empty(columns, dtype=np.float32)
+    n = inverse.shape[0]
+    count = np.zeros(last - first, dtype=np.int64)
+    code = np.empty((last - first) * width, dtype=np.int32)
+    value = np.empty((last - first) * width, dtype=np.float32)
+    weight = np.empty(n, dtype=np.float32)
+    scratch = np.empty(n, dtype=np.float32)
     size = 0
-    for row in range(rows):
-        for at in range(columns):
-            scratch[at] = abs(table[row, at])
-        least = np.float32(kth_largest(scratch, columns, width))
-        ties = width
-        for at in range(columns):
-            if abs(table[row, at]) > least:
+    for item in range(first, last):
+        scale = -1.0 / inverse[item, item]
+        for at in range(n):
+            weight[at] = scale * inverse[min(at, item), max(at, item)]
+            scratch[at] = abs(weight[at])
+        weight[item] = own
+        scratch[item] = np.inf
+        least = np.float32(kth_largest(scratch, n, width))
+        ties = width - 1  # the item itself has its place
+        for at in range(n):
+            if abs(weight[at]) > least and at != item:
                 ties -= 1
-        for at in range(columns):
-            strength = abs(table[row, at])
-            if strength < least or strength == 0.0:
-                continue
-            if strength == least:
-                if ties == 0:
+        before = size
+        for at in range(n):
+            if at != item:
+                strength = abs(weight[at])
+                if strength < least or strength == 0.0:
                     continue
-                ties -= 1
-            code[size] = at
-            value[size] = table[row, at]
+                if strength == least:
+                    if ties == 0:
+                        continue
+                    ties -= 1
+            code[size], value[size] = at, weight[at]
             size += 1
-        start[row + 1] = size
-    return start, code[:size].copy(), value[:size].copy()
+        count[item - first] = size - before
+    return count, code[:size].copy(), value[:size].copy()

@@ -1,10 +1,12 @@
 """A linear autoencoder in closed form: every item from all the others."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.linalg.lapack import dpotrf, dpotri
+from threadpoolctl import threadpool_limits
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
@@ -15,34 +17,39 @@ from restock.models.affinity import HalfLife, affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
 from restock.models.neighbours import Neighbourhood
-from restock.models.space import Integer, LogUniform, Space
+from restock.models.space import Integer, LogUniform, Space, Uniform
+
+ROWS_PER_BLOCK = 256
 
 
 class EaseConfig(Config):
     """How strongly the weights are held back, and how many an item keeps."""
 
-    regularisation: float = Field(10.0, gt=0)
+    regularisation: float = Field(100.0, gt=0)
     """Added to the diagonal of the items' Gram matrix (lambda): more trusts popular items."""
 
-    half_life_days: HalfLife = 180.0
+    half_life_days: HalfLife = 90.0
     """Days after which an order line counts half; none: all lines count the same."""
 
+    own: float = Field(0.5, ge=0)
+    """Weight of an item for itself: 0, as published, where nothing is bought twice."""
+
     neighbours: int = Field(200, ge=1)
-    """How many other items each item is predicted from: the strongest weights, of either sign."""
+    """How many items each item is predicted from, itself included: the strongest weights, of
+    either sign."""
 
 
 class Ease(Recommender[EaseConfig]):
     """EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019).
 
     With ``X[c, i] = log(1 + decayed order lines)`` and ``P = (X^T X + lambda I)^-1``,
-    ``B[i, j] = -P[i, j] / P[j, j]`` and 0 on the diagonal (equation 8). Each item j keeps
-    the ``neighbours`` strongest of its weights B[., j]; ``score = X B``. An item bought is scored
-    through the others, so habit counts less than in a shop that re-orders: use it for new items
-    or in a hybrid.
+    ``B[i, j] = -P[i, j] / P[j, j]`` off the diagonal (their equation 8), where the paper has
+    0 and this model ``own``: shops re-order. Each item j keeps the ``neighbours`` strongest of
+    its weights B[., j]; ``score = X B``.
 
     Cost: fit = sum over customers of their items squared, and items sold cubed (a Cholesky
-    factor and its inverse); scores = items bought × neighbours. Memory: three dense float64
-    matrices (items sold × items sold).
+    factor and the inverse from it, on one thread, so that threads change no bit); scores =
+    items bought × neighbours. Memory: one dense float64 matrix (items sold × items sold).
     """
 
     name = "ease"
@@ -50,23 +57,32 @@ class Ease(Recommender[EaseConfig]):
     space: ClassVar[Space] = {
         "regularisation": LogUniform(0.5, 2000),
         "half_life_days": LogUniform(14, 720),
+        "own": Uniform(0, 2),
         "neighbours": Integer(20, 1000, log=True),
     }
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """Dense matrices over the items sold."""
+        """A dense matrix over the items sold, and their weights, twice."""
         sold = np.unique(interactions.item).size
-        return super().memory_bytes(interactions) + 20 * sold * sold
+        kept = sold * min(self.config.neighbours, sold)
+        return super().memory_bytes(interactions) + 8 * sold * sold + 40 * kept
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        pairs = interactions.pairs
-        self._affinity = np.log1p(affinity(interactions, self.config.half_life_days))
+        config, pairs = self.config, interactions.pairs
+        self._affinity = np.log1p(affinity(interactions, config.half_life_days))
         sold, items = np.unique(pairs.item, return_inverse=True)
         gram = self._gram(pairs.indptr, items.astype(np.int32), sold.size, context.threads)
-        start, source, weight = strongest(
-            weights(gram, self.config.regularisation), min(self.config.neighbours, sold.size)
-        )
-        # by target item → by source item, as scores need it
+        inverse = regularised_inverse(gram, config.regularisation)
+        width = min(config.neighbours, sold.size)
+
+        def block(first: int, last: int) -> tuple[NDArray[Any], ...]:
+            found: tuple[NDArray[Any], ...] = strongest(first, last, inverse, config.own, width)
+            return found
+
+        blocks = over_blocks(block, sold.size, ROWS_PER_BLOCK, context.threads)
+        count, source, weight = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        # what an item is predicted from → what it predicts, as scores need it
+        start = np.concatenate([[0], np.cumsum(count)])
         by_source, target, places = transpose(start, source, sold.size)
         rows = np.zeros(interactions.n_items + 1, dtype=np.int64)
         rows[sold + 1] = np.diff(by_source)
@@ -85,7 +101,7 @@ class Ease(Recommender[EaseConfig]):
                 first, last, by_item, customers, by_place, indptr, items, self._affinity, gram
             )
 
-        over_blocks(block, n_items, -(-n_items // (8 * threads)), threads)
+        over_blocks(block, n_items, ROWS_PER_BLOCK, threads)
         return gram
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
@@ -99,18 +115,16 @@ class Ease(Recommender[EaseConfig]):
         self._near = Neighbourhood(state["start"], state["item"], state["similarity"])
 
 
-def weights(gram: NDArray[np.float64], regularisation: float) -> NDArray[np.float32]:
-    """``B`` by target: row j holds the weights from which item j is predicted (float32).
+def regularised_inverse(gram: NDArray[np.float64], regularisation: float) -> NDArray[np.float64]:
+    """``(gram + regularisation I)^-1``, of which only the upper triangle is filled in.
 
-    ``gram`` is overwritten. The inverse is that of a Cholesky factor (LAPACK potrf, potri).
+    ``gram`` (symmetric) is overwritten: LAPACK's potrf and potri work in its place.
     """
-    from scipy.linalg.lapack import dpotrf, dpotri
-
-    np.einsum("ii->i", gram)[:] += regularisation
-    # gram is symmetric: its transpose is the order of memory that LAPACK writes in place
-    factor, _ = dpotrf(gram.T, lower=1, overwrite_a=1)
-    half, _ = dpotri(factor, lower=1, overwrite_c=1)
-    inverse = np.tril(half) + np.tril(half, -1).T
-    table = inverse / -np.diag(inverse)[:, None]
-    np.fill_diagonal(table, 0.0)
-    return table.astype(np.float32)
+    gram[np.diag_indices_from(gram)] += regularisation
+    with threadpool_limits(1):  # other threads, other bits
+        factor, failed = dpotrf(gram.T, lower=1, overwrite_a=1)
+        inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+    if failed:
+        raise ValueError(f"ease: regularisation {regularisation} is too small for these orders")
+    upper: NDArray[np.float64] = inverse.T
+    return upper
