@@ -77,14 +77,14 @@ class Als(Recommender[AlsConfig]):
         return 3 * 4 * rows * self.config.factors + 96 * len(interactions)
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        self._items, ratings = ratings_of(interactions, self.config.half_life_days)
+        config = self.config
         if context.spark is None:
-            found = als_cpu.factorise(
-                ratings, self.config, seed=context.seed, threads=context.threads
-            )
+            self._items, ratings = ratings_of(interactions, config.half_life_days)
+            found = als_cpu.factorise(ratings, config, seed=context.seed, threads=context.threads)
         else:
-            half_life = self.config.half_life_days
-            found = als_spark.factorise(interactions, self.config, half_life, context)
+            self._items = np.unique(interactions.item)
+            half_life = config.half_life_days
+            found = als_spark.factorise(interactions, self._items, config, half_life, context)
         self._customer_factors, self._item_factors = found
         self._prepare()
 

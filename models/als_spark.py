@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restock.dataset import Interactions
+from restock.dataset.catalogue import IntArray
 from restock.dataset.interactions import MINUTES_PER_DAY
 from restock.models.als_cpu import LEAST_RATING, FloatArray, Weights
 from restock.models.context import FitContext
 from restock.models.requirements import CannotFit, check_extras
 
 EXTRAS = {"pyspark": "spark"}
+CHECKPOINT_EVERY = 5  # iterations; some thirty without one overflow the executors' stack
+PREFIX = "restock-als-"
 REMEDY = "restock.infra.spark.spark_session() starts one"
 
 
@@ -38,9 +41,13 @@ def check_session(name: str, context: FitContext) -> None:
 
 
 def factorise(
-    interactions: Interactions, weights: Weights, half_life_days: float | None, context: FitContext
+    interactions: Interactions,
+    items: IntArray,
+    weights: Weights,
+    half_life_days: float | None,
+    context: FitContext,
 ) -> tuple[FloatArray, FloatArray]:
-    """Factors of the customers and the items with a line, in the order of their codes.
+    """Factors of the customers with a line and of ``items``, in the order of their codes.
 
     Spark reads the lines from Parquet (those of the snapshot where the session runs on this
     machine), adds them up to ratings and fits. As many blocks as the session has shuffle
@@ -60,17 +67,19 @@ def factorise(
         alpha=weights.alpha,
         maxIter=weights.iterations,
         numUserBlocks=min(blocks, interactions.customers.size),
-        numItemBlocks=min(blocks, interactions.n_items),
+        numItemBlocks=min(blocks, items.size),
         seed=context.seed,
+        checkpointInterval=CHECKPOINT_EVERY,
     )
-    with tempfile.TemporaryDirectory(prefix="restock-als-", dir=context.scratch) as scratch:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=context.scratch) as scratch:
+        _keep_checkpoints(session, Path(scratch))
         path = _lines(interactions, session, Path(scratch))
         model = solver.fit(_ratings(session, path, interactions.as_of, half_life_days))
         customers, left = _factors(model.userFactors)
-        items, right = _factors(model.itemFactors)
+        sold, right = _factors(model.itemFactors)
     for kind, found, expected in (
         ("customers", customers, interactions.customers),
-        ("items", items, np.unique(interactions.item)),
+        ("items", sold, items),
     ):
         if not np.array_equal(found, expected):
             raise RuntimeError(
@@ -82,6 +91,13 @@ def factorise(
 
 def _is_local(session: Any) -> bool:
     return str(session.sparkContext.master).startswith("local")
+
+
+def _keep_checkpoints(session: Any, scratch: Path) -> None:
+    """Give the session a folder for checkpoints, unless its owner has."""
+    folder = session.sparkContext.getCheckpointDir()
+    if folder is None or PREFIX in folder:
+        session.sparkContext.setCheckpointDir(scratch.absolute().as_uri())
 
 
 def _lines(interactions: Interactions, session: Any, scratch: Path) -> Path:

@@ -1,0 +1,201 @@
+"""`als` fitted by a real Spark: the same objective, and lists that hold the same promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.orders import many
+from contracts.recommender import HISTORIES, assert_same, everyone, glue
+from contracts.spark import spark  # noqa: F401
+
+from restock.dataset import Interactions
+from restock.evaluation import evaluate, rolling_folds
+from restock.models import CannotFit, FitContext, Recommender, als_spark, create, load
+from restock.models.als import Als, ratings_of
+from restock.models.als_cpu import loss
+from restock.models.popularity import popularity
+
+platform = pytest.mark.platform
+K = 5
+SMALL = {"factors": 8, "iterations": 5, "half_life_days": 60.0}
+
+
+@pytest.fixture(scope="module")
+def fitted(spark: Any) -> Recommender[Any]:  # noqa: F811
+    """A model that Spark fitted on ``many()``."""
+    return create("als", **SMALL).fit(many(), FitContext(spark=spark))
+
+
+def loss_of(model: Als, train: Interactions) -> float:
+    _, ratings = ratings_of(train, model.config.half_life_days)
+    return loss(ratings, model._customer_factors, model._item_factors, model.config)
+
+
+# the objective ----------------------------------------------------------------------------
+@platform
+@pytest.mark.parametrize("half_life", [None, 60.0])
+def test_spark_minimises_the_same_sum(spark: Any, half_life: float | None) -> None:  # noqa: F811
+    train = many()
+    config = {**SMALL, "half_life_days": half_life, "iterations": 30}
+    best = [
+        min(loss_of(create("als", **config).fit(train, how), train) for how in ways)
+        for ways in (
+            [FitContext(seed=seed, spark=spark) for seed in range(2)],
+            [FitContext(seed=seed) for seed in range(5)],
+        )
+    ]
+    assert best[0] == pytest.approx(best[1], rel=0.01)
+
+
+@platform
+def test_on_real_orders_loss_and_quality_are_those_of_the_cpu(
+    spark: Any,  # noqa: F811
+    sample: Interactions,
+) -> None:
+    """Different random starts: so the same quality, not the same lists."""
+    fold = rolling_folds(sample, windows=1, min_item_orders=3)[0]
+    found = []
+    for context in (FitContext(), FitContext(spark=spark)):
+        model = create("als", factors=32, iterations=10).fit(fold.train, context)
+        lists = model.recommend(fold.customers, 10, allowed=fold.candidates)
+        quality = evaluate(lists, fold).mean()["ndcg_at_10"]
+        found.append((loss_of(model, fold.train), quality))
+    (cpu_loss, cpu_ndcg), (spark_loss, spark_ndcg) = found
+    assert spark_loss == pytest.approx(cpu_loss, rel=0.01)
+    assert spark_ndcg == pytest.approx(cpu_ndcg, rel=0.02)
+
+
+@platform
+@pytest.mark.parametrize("partitions", ["1", "2", "7"])
+def test_partitions_change_nothing_but_the_start(
+    spark: Any,  # noqa: F811
+    france: Interactions,
+    monkeypatch: pytest.MonkeyPatch,
+    partitions: str,
+) -> None:
+    """The start depends on the blocks, so compare what is reached: the loss and the lists."""
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    try:
+        config = {"factors": 16, "iterations": 10}
+        model = create("als", **config).fit(france, FitContext(spark=spark))
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", before)
+    peer = create("als", **config).fit(france)
+    assert loss_of(model, france) == pytest.approx(loss_of(peer, france), rel=0.01)
+    mine, theirs = (m.recommend(france.customers, 10).items for m in (model, peer))
+    both = [np.intersect1d(a, b).size for a, b in zip(mine, theirs, strict=True)]
+    assert np.mean(both) > 6
+
+
+# what a list is ---------------------------------------------------------------------------
+@platform
+@pytest.mark.parametrize("history", HISTORIES)
+def test_lists_are_what_they_promise(fitted: Recommender[Any], history: str) -> None:
+    train = many()
+    lists = fitted.recommend(everyone(train), K, history=history)
+    assert_same(lists, fitted.recommend(everyone(train), 2 * K, history=history).head(K))
+    parts = np.array_split(everyone(train), 4)
+    assert_same(lists, glue([fitted.recommend(part, K, history=history) for part in parts]))
+    bought = set(zip(train.customer.tolist(), train.item.tolist(), strict=True))
+    for customer, items, scores in zip(lists.customers, lists.items, lists.scores, strict=True):
+        listed = items[items >= 0].tolist()
+        assert len(set(listed)) == len(listed)
+        assert (np.diff(scores[: len(listed)]) <= 0).all()
+        mine = [(int(customer), item) in bought for item in listed]
+        assert history == "any" or all(was == (history == "repeat") for was in mine)
+
+
+@platform
+def test_cold_customers_get_what_is_popular(fitted: Recommender[Any]) -> None:
+    train = many()
+    cold = np.setdiff1d(everyone(train), train.customers).astype(np.int32)
+    lists, popular = fitted.recommend(cold, K), popularity(train)
+    assert cold.size and lists.fallback.all()
+    rows = popular.row_of_market[train.catalogue.customer_market[cold]]
+    np.testing.assert_array_equal(lists.items, popular.order[rows, :K])
+
+
+@platform
+def test_a_saved_model_needs_no_spark(fitted: Recommender[Any], tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    expected = fitted.recommend(everyone(many()), K)
+    assert_same(expected, load(tmp_path).recommend(everyone(many()), K))
+    code = (
+        "import sys; sys.modules['pyspark'] = None\n"
+        "import numpy as np; from pathlib import Path; from restock.models import load\n"
+        f"lists = load(Path({str(tmp_path)!r})).recommend(np.arange(3, dtype=np.int32), {K})\n"
+        "print(lists.items.tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(expected.items[:3].tolist())
+
+
+# how the data travel ----------------------------------------------------------------------
+@platform
+def test_rows_do_not_pass_through_python(
+    spark: Any,  # noqa: F811
+    fitted: Recommender[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A snapshot is read where it lies; a cut is written once; the seed decides."""
+    many().save(tmp_path)
+    kind = type(spark.range(1))
+    for name in ("collect", "toLocalIterator", "toPandas", "foreach"):
+        monkeypatch.setattr(kind, name, lambda *_: pytest.fail("rows in Python"))
+    monkeypatch.setattr(type(spark), "createDataFrame", lambda *_: pytest.fail("rows in Python"))
+    monkeypatch.setattr(Interactions, "_table", lambda _: pytest.fail("lines written again"))
+    train = Interactions.open(tmp_path)
+    assert train.source == tmp_path / "lines.parquet"
+    model = create("als", **SMALL).fit(train, FitContext(spark=spark, scratch=tmp_path))
+    assert_same(fitted.recommend(everyone(train), K), model.recommend(everyone(train), K))
+    assert not list(tmp_path.glob("restock-als-*"))
+
+
+@pytest.mark.unit
+def test_only_the_lines_of_a_whole_snapshot_are_read_in_place(tmp_path: Path) -> None:
+    many().save(tmp_path)
+    opened = Interactions.open(tmp_path)
+    (tmp_path / "scratch").mkdir()
+    assert opened.parquet(tmp_path / "scratch") == tmp_path / "lines.parquet"
+    for cut in (opened.before(opened.as_of_date), opened.of_market("FR"), many()):
+        assert cut.parquet(tmp_path / "scratch") == tmp_path / "scratch" / "lines.parquet"
+    (tmp_path / "lines.parquet").unlink()
+    assert opened.parquet(tmp_path / "scratch").parent.name == "scratch"
+
+
+# what is refused --------------------------------------------------------------------------
+@pytest.mark.unit
+def test_what_is_no_session_is_refused_before_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Als, "_fit", lambda *_: pytest.fail("the fit began"))
+    with pytest.raises(CannotFit, match=r"must hold a SparkSession, not 'please'.*spark_session"):
+        create("als").fit(many(), FitContext(spark="please"))
+    with pytest.raises(CannotFit, match="must hold a SparkSession"):  # as a member too
+        members = [{"name": "als", "weight": 1.0}]
+        create("blend", members=members).fit(many(), FitContext(spark="please"))
+    monkeypatch.setattr(als_spark, "EXTRAS", {"no_such_module": "spark"})
+    with pytest.raises(ImportError, match=r"als needs more: pip install 'restock\[spark\]'"):
+        create("als").fit(many(), FitContext(spark="please"))
+
+
+@platform
+def test_a_session_that_cannot_read_or_has_ended_is_refused(
+    spark: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(als_spark, "_is_local", lambda _: False)
+    with pytest.raises(CannotFit, match=r"cannot read this machine's files.*scratch="):
+        create("als").fit(many(), FitContext(spark=spark))
+    snapshot, scratch = tmp_path / "snapshot", tmp_path / "scratch"
+    many().save(snapshot)
+    scratch.mkdir()
+    opened = Interactions.open(snapshot)
+    assert als_spark._lines(opened, spark, scratch).parent == scratch  # the folder they share
+    monkeypatch.setattr(spark.sparkContext, "_jsc", None)
+    with pytest.raises(CannotFit, match="has been stopped"):
+        create("als").fit(many(), FitContext(spark=spark, scratch=scratch))
