@@ -182,8 +182,9 @@ def test_the_hash_names_the_tables_too_but_not_the_future(tmp_path: Path) -> Non
     plain = many()
     train = attached(plain)
     other = plain.with_features(customers=frame(("c11", MIDNIGHT - US, 1.0)))
+    another = plain.with_features(customers=frame(("c11", MIDNIGHT - US, 1.25)))
     item = plain.with_features(items=frame(("i3", MIDNIGHT - US, 1.0)))
-    assert len({plain.hash, train.hash, other.hash, item.hash}) == 4
+    assert len({x.hash for x in (plain, train, other, another, item)}) == 5
     later = plain.with_features(
         customers=frame(("c11", MIDNIGHT - US, 1.0), ("c11", MIDNIGHT, 5.0))
     )

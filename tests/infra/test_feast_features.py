@@ -14,6 +14,7 @@ from contracts.orders import CUTOFF, many
 from restock.dataset import Interactions
 from restock.dataset.features import OrderFeatures
 from restock.infra.feast_features import FeastFeatures
+from restock.models import create
 
 pytestmark = pytest.mark.platform
 MIDNIGHT = pd.Timestamp(CUTOFF, tz="UTC")
@@ -38,13 +39,8 @@ def items() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item_id", "at", "weight"])
 
 
-@pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Views of customers (with and without ttl, text and number ids) and of items."""
-    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
-    from feast.types import Float32, Float64, Int64, String
-
-    folder = tmp_path_factory.mktemp("feast")
+def configure(folder: Path) -> None:
+    """A repository of files and SQLite."""
     (folder / "feature_store.yaml").write_text(
         f"""\
 project: shops
@@ -55,6 +51,16 @@ offline_store: {{type: file}}
 entity_key_serialization_version: 3
 """
     )
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Views of customers (with and without ttl, text and number ids) and of items."""
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+    from feast.types import Float32, Float64, Int64, String
+
+    folder = tmp_path_factory.mktemp("feast")
+    configure(folder)
     numbered = customers()
     numbered["customer_id"] = range(10, 10 + len(numbered))
     tables = {"shop": customers(), "numbered": numbered, "weights": items()}
@@ -160,6 +166,80 @@ def test_what_cannot_be_joined_is_refused(repo: Path) -> None:
         FeastFeatures(repo, item=("shop:staff",)).read("item", orders)
     with pytest.raises(ValueError, match="texts__town of Feast is no number"):
         FeastFeatures(repo, customer=("texts:town",)).read("customer", orders)
+
+
+# models -----------------------------------------------------------------------------------
+MONTHS, ITEMS, OFFERS = 8, 15, 4
+QUICK = {
+    "rerank": {"members": [{"name": "popular"}], "cutoffs": 4, "trees": 30, "least_leaf": 5},
+}
+
+
+def promotions(planted: bool = False) -> tuple[Interactions, pd.DataFrame]:
+    """Orders of items on offer, other items each month; and the offers as a Feast table.
+
+    Only the feature says what the next month's offers are. planted: rows of the cut-off's
+    own midnight turn them around.
+    """
+    random = np.random.default_rng(0)
+    start = pd.Timestamp(CUTOFF) - MONTHS * pd.Timedelta(days=28)
+    lines, offers = [], []
+    for month in range(MONTHS + 1):
+        first = start + month * pd.Timedelta(days=28)
+        on_offer = np.isin(np.arange(ITEMS), random.choice(ITEMS, OFFERS, replace=False))
+        known = first - pd.Timedelta(hours=1)
+        offers += [(f"i{n}", known, float(on)) for n, on in enumerate(on_offer)]
+        if month == MONTHS:
+            break
+        for customer in range(40):
+            for item in random.choice(np.flatnonzero(on_offer), 3, replace=False):
+                day = first + pd.Timedelta(days=int(random.integers(0, 27)), hours=9)
+                lines.append(("FR", f"c{customer}", f"{customer}-{day}", f"i{item}", day))
+    if planted:
+        offers += [(i, pd.Timestamp(CUTOFF), 1 - on) for i, _, on in offers[-ITEMS:]]
+    names = ["market", "customer_id", "order_id", "item_id", "timestamp"]
+    orders = pd.DataFrame(lines, columns=names).assign(quantity=1.0, unit_price=2.0)
+    table = pd.DataFrame(offers, columns=["item_id", "at", "offer"])
+    return Interactions.from_frame(orders).before(CUTOFF), table
+
+
+def offered(folder: Path, planted: bool) -> tuple[Interactions, pd.DataFrame]:
+    """The orders with the offers of a Feast repository beside them."""
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+    from feast.types import Float64
+
+    orders, table = promotions(planted)
+    configure(folder)
+    table.assign(at=table["at"].dt.tz_localize("UTC")).to_parquet(folder / "offers.parquet")
+    sku = Entity(name="sku", join_keys=["item_id"], value_type=ValueType.STRING)
+    view = FeatureView(
+        name="offers",
+        entities=[sku],
+        ttl=dt.timedelta(0),
+        schema=[Field(name="offer", dtype=Float64)],
+        source=FileSource(path=str(folder / "offers.parquet"), timestamp_field="at"),
+    )
+    FeatureStore(repo_path=str(folder)).apply([sku, view])
+    return replace(orders, features=FeastFeatures(folder, item=("offers:offer",))), table
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_models_learn_from_it_and_do_not_see_the_future(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    orders, table = offered(tmp_path / "a", planted=False)
+    planted, _ = offered(tmp_path / "b", planted=True)
+    plain = replace(orders, features=OrderFeatures())
+    with_it, with_future, without = (
+        create(name, **QUICK[name]).fit(x).recommend(x.customers, OFFERS)
+        for x in (orders, planted, plain)
+    )
+    np.testing.assert_array_equal(with_it.items, with_future.items)
+    np.testing.assert_array_equal(with_it.scores, with_future.scores)
+    now = table.iloc[-ITEMS:]
+    on_offer = orders.catalogue.item_codes(now["item_id"][now["offer"] == 1].tolist())
+    hits, chance = (np.isin(lists.items, on_offer).mean() for lists in (with_it, without))
+    assert hits > 0.8 > 2 * chance
 
 
 def test_the_guide_runs(repo: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
