@@ -12,9 +12,10 @@ from hypothesis import given
 
 from restock.dataset import Interactions
 from restock.dataset.features import Entity, Features, OrderFeatures
+from restock.dataset.interactions import minute_of
 from restock.models import FitContext, create, load
 from restock.models.hybrid import Member
-from restock.models.rerank_examples import Moment, examples
+from restock.models.rerank_examples import examples
 from restock.models.rerank_features import HALF_LIVES, Known
 
 MEMBERS = (Member(name="reorder"), Member(name="item_knn"))
@@ -98,19 +99,21 @@ def test_what_was_never_bought_has_no_past_of_its_own() -> None:
 
 
 @pytest.mark.unit
-def test_nothing_after_a_cut_off_is_seen() -> None:
+def test_the_rows_of_a_cut_off_know_nothing_of_what_follows() -> None:
     whole = many()
     cutoff = CUTOFF - dt.timedelta(days=28)
-    planted = replace(whole, value=np.where(whole.minute >= cutoff.toordinal(), 1e6, whole.value))
-    past, blind = whole.before(cutoff), planted.before(cutoff)
-    blind = replace(blind, value=past.value)
-    for one, other in zip(
-        Moment.of(past, MEMBERS, 28, FitContext()).candidates(past.customers, 5),
-        Moment.of(blind, MEMBERS, 28, FitContext()).candidates(past.customers, 5),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one.rows, other.rows)
-    assert past.minute.max() < whole.minute.max()
+    later = whole.minute >= minute_of(cutoff)
+    other = replace(
+        whole,
+        item=np.where(later, (whole.item + 1) % whole.n_items, whole.item).astype(np.int32),
+        value=np.where(later, whole.value * 100, whole.value).astype(np.float32),
+    )
+    one, changed = (
+        examples(found, cutoff, CUTOFF, MEMBERS, 5, 0.0, FitContext())[0]
+        for found in (whole, other)
+    )
+    np.testing.assert_array_equal(one.rows, changed.rows)
+    assert (one.right != changed.right).any()
 
 
 @pytest.mark.unit
@@ -155,10 +158,9 @@ class Wishes:
 def test_it_learns_from_the_feature_store() -> None:
     """Customers buy items of their own group alone, but the past of each pair does not tell."""
     rng = np.random.default_rng(0)
-    lines = [
-        (c, i, d, 1) for c in range(60) for d in range(4, DAYS, 7) for i in rng.integers(0, 20, 3)
-    ]
-    train = Orders(tuple((int(c), int(i), int(d), 1) for c, i, d, _ in lines)).train()
+    visits = [(c, d) for c in range(60) for d in range(4, DAYS, 7)]
+    lines = [(c, int(i), d, 1) for c, d in visits for i in rng.integers(0, 20, 3)]
+    train = Orders(tuple(lines)).train()
     group = np.arange(train.n_customers)[train.customer] % 2 == train.item % 2
     late = train.minute >= (train.as_of - 90 * 1440)
     train = train._select(group | ~late)  # in the last 90 days, only their own group
