@@ -8,6 +8,7 @@ ease_5k_items_cpu_seconds  ours
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from restock.dataset import Interactions
 from restock.models import create
 
 CUSTOMERS = 10_000
-CONFIG = {"regularisation": 10.0, "half_life_days": None, "own": 0.0}
+REGULARISATION = 10.0
+CONFIG: dict[str, Any] = {"regularisation": REGULARISATION, "half_life_days": None, "own": 0.0}
 
 
 def figures() -> Iterator[Figure]:
@@ -41,7 +43,7 @@ def plain_numpy(data: Interactions) -> NDArray[np.float64]:
     counts = np.log1p(pairs.sum(np.ones(len(data))))
     table = csr_matrix((counts, pairs.item, pairs.indptr), (data.n_customers, data.n_items))
     gram = (table.T @ table).toarray()
-    inverse = np.linalg.inv(gram + CONFIG["regularisation"] * np.eye(data.n_items))
+    inverse = np.linalg.inv(gram + REGULARISATION * np.eye(data.n_items))
     weights: NDArray[np.float64] = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return weights
