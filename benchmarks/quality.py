@@ -1,4 +1,4 @@
-"""How good are the models? The quality protocol on Online Retail.
+"""How good are the models? The quality protocol on Online Retail, and a grocery chain.
 
 Six windows of 28 days, the last one ending with the data; K = 10; what was bought before may be
 listed again; candidate items have three order lines or more before the cut-off. Every model is
@@ -6,50 +6,105 @@ fitted on all markets at once, with its default configuration: the defaults were
 windows that end before the first cut-off. Means over customer-windows, with bootstrap intervals
 (95 %, 2,000 resamples of customers); groups: GB, the ten next largest markets, the rest.
 
-The figures that begin with ``netted.`` come from the cleaning that ``restock`` uses by default
-(cancellations taken off their orders, home market of the last order): not the protocol's.
+ndcg_at_10.<model>, revenue_share_at_10.<model>  lists of any items.
+new_ndcg_at_10.<model>  lists asked for items never bought before, judged on such items.
+ndcg_at_10.<model>.<group>  the same by groups of markets.
+fit_seconds.<model>  one fit on the orders before the last cut-off.
+lift.<model>  ndcg_at_10 over that of plain personal frequency, minus 1, paired by customer.
+netted.…  with the cleaning that ``restock`` uses by default (cancellations taken off their
+    orders, home market of the last order): not the protocol's.
+dunnhumby.…  one window of 28 days of the Complete Journey (see ``benchmarks.dunnhumby``).
 """
 
-from collections.abc import Iterator
+import argparse
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.benchmarks.figures import Figure, report, wants_json
+from restock.benchmarks import dunnhumby
+from restock.benchmarks.figures import Figure, report
+from restock.benchmarks.quality_plot import draw
 from restock.dataset import Interactions, load_sample
-from restock.evaluation import Scorecard, evaluate, rolling_folds
-from restock.models import available, create
+from restock.evaluation import Fold, Scorecard, evaluate, rolling_folds
+from restock.models import available, create, preset
 
 K = 10
 RESAMPLES = 2000
 NEXT_LARGEST = 10
+FREQUENCY: dict[str, Any] = {"popularity": 0.0, "half_life_days": None}
+"""``reorder`` so configured is plain personal frequency."""
 FloatArray = NDArray[np.float64]
+Configs = dict[str, tuple[str, dict[str, Any]]]
 
 
-def figures() -> Iterator[Figure]:
-    """All of them: by the protocol, then with the default cleaning."""
+@dataclass
+class Judged:
+    """A model's scorecards, one per window: for any items, and for new ones."""
+
+    any: list[Scorecard] = field(default_factory=list)
+    new: list[Scorecard] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def configs(names: Iterable[str]) -> Configs:
+    """What is judged, by the name in the figures: models as they are, and two variations."""
+    found: Configs = {name: (name, {}) for name in names}
+    found["frequency"] = ("reorder", FREQUENCY)
+    if "rerank" in found:
+        found["rerank_value_aware"] = ("rerank", preset("rerank", "value_aware"))
+    return found
+
+
+def judge(folds: Iterable[Fold], what: Configs) -> dict[str, Judged]:
+    """Fit every model on every fold and score its lists."""
+    found = {label: Judged() for label in what}
+    for fold in folds:
+        for label, (name, config) in what.items():
+            start = time.perf_counter()
+            model = create(name, **config).fit(fold.train)
+            found[label].seconds = time.perf_counter() - start
+            for history in ("any", "new"):
+                lists = model.recommend(fold.customers, K, history=history, allowed=fold.candidates)
+                getattr(found[label], history).append(evaluate(lists, fold, k=K))
+    return found
+
+
+def figures(names: list[str], plot: Path | None) -> Iterator[Figure]:
+    """All of them: by the protocol, with the default cleaning, and for the grocery chain."""
     clean = load_sample(cancellations="drop", home_market="most_frequent")
     interactions = Interactions.from_frame(clean.orders)
     groups = market_groups(interactions)
-    for name, scorecards in judge(interactions).items():
-        yield from of_model(name, scorecards)
+    judged = judge(windows(interactions), configs(names))
+    for label, one in judged.items():
+        yield from of_model(label, one)
         for group, markets in groups.items():
-            yield from of_model(f"{name}.{group}", [in_markets(s, markets) for s in scorecards])
-    for name, scorecards in judge(Interactions.from_frame(load_sample().orders)).items():
-        for figure in of_model(name, scorecards):
-            yield Figure(**{**vars(figure), "figure": f"netted.{figure.figure}"})
+            yield from overall(f"{label}.{group}", [in_markets(s, markets) for s in one.any])
+    yield from lifts(judged)
+    if plot is not None:
+        draw({label: one.any for label, one in judged.items()}, f"ndcg_at_{K}", plot)
+    netted = Interactions.from_frame(load_sample().orders)
+    quick = [name for name in names if name in ("reorder", "blend", "rerank")]
+    for label, one in judge(windows(netted), configs(quick)).items():
+        yield from overall(label, one.any, "netted.")
+    groceries = [name for name in names if name in dunnhumby.MODELS]
+    for label, one in judge([dunnhumby.fold()], configs(groceries)).items():
+        yield from overall(label, one.any, "dunnhumby.")
 
 
-def judge(interactions: Interactions) -> dict[str, list[Scorecard]]:
-    """The scorecards of every model, one per window."""
-    folds = rolling_folds(interactions, horizon_days=28, windows=6, min_item_orders=3)
-    found: dict[str, list[Scorecard]] = {name: [] for name in available()}
-    for fold in folds:
-        for name, scorecards in found.items():
-            model = create(name).fit(fold.train)
-            lists = model.recommend(fold.customers, K, allowed=fold.candidates)
-            scorecards.append(evaluate(lists, fold, k=K))
-    return found
+def windows(interactions: Interactions) -> list[Fold]:
+    """The six windows of the protocol."""
+    return rolling_folds(interactions, horizon_days=28, windows=6, min_item_orders=3)
+
+
+def earlier_windows(interactions: Interactions) -> list[Fold]:
+    """The three windows before them, on which defaults are chosen."""
+    first = windows(interactions)[0].cutoff
+    return rolling_folds(interactions, horizon_days=28, windows=3, min_item_orders=3, as_of=first)
 
 
 def market_groups(interactions: Interactions) -> dict[str, list[str]]:
@@ -69,17 +124,40 @@ def in_markets(scorecard: Scorecard, markets: list[str]) -> Scorecard:
     return scorecard.of_customers(np.isin(scorecard.per_customer["market"].to_numpy(str), markets))
 
 
-def of_model(name: str, scorecards: list[Scorecard]) -> Iterator[Figure]:
-    """The two figures of a model (or of a model in a group) over all windows."""
-    customers = np.concatenate([s.per_customer["customer"].to_numpy() for s in scorecards])
+def of_model(label: str, judged: Judged) -> Iterator[Figure]:
+    """A model's figures over all windows."""
+    yield from overall(label, judged.any)
+    customers, ndcg = joined(judged.new, f"ndcg_at_{K}_new")
+    known = ~np.isnan(ndcg)
+    value, low, high = ratio(customers[known], ndcg[known], np.ones(int(known.sum())))
+    yield Figure(f"new_ndcg_at_{K}.{label}", value, "ndcg", low, high)
+    yield Figure(f"fit_seconds.{label}", judged.seconds, "s")
 
-    def column(metric: str) -> FloatArray:
-        return np.concatenate([s.column(metric) for s in scorecards])
 
-    ndcg = ratio(customers, column(f"ndcg_at_{K}"), np.ones(customers.size))
-    yield Figure(f"ndcg_at_{K}.{name}", ndcg[0], "ndcg", *ndcg[1:])
-    share = ratio(customers, column(f"captured_at_{K}"), column("spend"))
-    yield Figure(f"revenue_share_at_{K}.{name}", share[0], "share of revenue", *share[1:])
+def overall(label: str, scorecards: list[Scorecard], prefix: str = "") -> Iterator[Figure]:
+    """The two figures of lists of any items."""
+    customers, ndcg = joined(scorecards, f"ndcg_at_{K}")
+    value, low, high = ratio(customers, ndcg, np.ones(customers.size))
+    yield Figure(f"{prefix}ndcg_at_{K}.{label}", value, "ndcg", low, high)
+    captured, spend = joined(scorecards, f"captured_at_{K}")[1], joined(scorecards, "spend")[1]
+    value, low, high = ratio(customers, captured, spend)
+    yield Figure(f"{prefix}revenue_share_at_{K}.{label}", value, "share of revenue", low, high)
+
+
+def lifts(judged: dict[str, Judged]) -> Iterator[Figure]:
+    """How much better than plain personal frequency, on the same customers."""
+    customers, plain = joined(judged["frequency"].any, f"ndcg_at_{K}")
+    for label, one in judged.items():
+        if label != "frequency":
+            value, low, high = ratio(customers, joined(one.any, f"ndcg_at_{K}")[1], plain)
+            about = {"low": low - 1, "high": high - 1, "peer": "personal frequency"}
+            yield Figure(f"lift.{label}", value - 1, "share", **about)
+
+
+def joined(scorecards: list[Scorecard], column: str) -> tuple[NDArray[np.int32], FloatArray]:
+    """The customers of all windows, and a column of theirs."""
+    customers = [card.per_customer["customer"].to_numpy() for card in scorecards]
+    return np.concatenate(customers), np.concatenate([card.column(column) for card in scorecards])
 
 
 def ratio(
@@ -98,9 +176,17 @@ def ratio(
 
 
 def main() -> None:
-    """``python -m restock.benchmarks.quality [--json]``"""
-    as_json = wants_json(__doc__)
-    report(figures(), as_json)
+    """``python -m restock.benchmarks.quality [--models A,B] [--plot FILE] [--json]``"""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", help="names, comma-separated; default: all that can run here")
+    parser.add_argument("--plot", type=Path, help="write a picture of ndcg_at_10 per window")
+    parser.add_argument("--json", action="store_true", help="one line of JSON per figure")
+    chosen = parser.parse_args()
+    ready = [name for name, state in available().items() if state == "ready"]
+    names = chosen.models.split(",") if chosen.models else ready
+    report(figures(names, chosen.plot), chosen.json)
 
 
 if __name__ == "__main__":

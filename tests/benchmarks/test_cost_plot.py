@@ -11,14 +11,12 @@ from restock.benchmarks.cost_plot import Point, draw, frontier, measure
 pytestmark = pytest.mark.unit
 
 
-def test_a_point_has_the_accuracy_of_the_quality_benchmark(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_point_has_the_accuracy_of_the_quality_benchmark(tmp_path: Path) -> None:
     names = ["popular", "reorder"]
-    monkeypatch.setattr(quality, "available", lambda: dict.fromkeys(names, "ready"))
     points = list(measure(many(), names))
-    for point, scorecards in zip(points, quality.judge(many()).values(), strict=True):
-        (ndcg, _) = quality.of_model(point.name, scorecards)
+    judged = quality.judge(quality.windows(many()), {name: (name, {}) for name in names})
+    for point, (label, one) in zip(points, judged.items(), strict=True):
+        ndcg, *_ = quality.of_model(label, one)
         assert point.ndcg == pytest.approx(ndcg.value)
         assert point.seconds > 0
     draw(points, tmp_path / "img" / "plot.png")

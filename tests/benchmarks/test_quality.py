@@ -1,11 +1,12 @@
 """The arithmetic of the quality benchmark."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from contracts.orders import many
 
 from restock.benchmarks import quality
-from restock.models import available
 
 pytestmark = pytest.mark.unit
 
@@ -33,12 +34,53 @@ def test_groups_share_out_all_markets() -> None:
     assert groups == {"GB": ["GB"], "next_ten": ["FR"], "rest": []}
 
 
+QUICK = ["popular", "reorder", "item_knn"]
+
+
 def test_every_model_is_judged_on_every_window() -> None:
-    found = quality.judge(many())
-    assert set(found) == set(available())
-    for name, scorecards in found.items():
-        assert len({scorecard.fold_hash for scorecard in scorecards}) == len(scorecards) == 6
-        figures = {figure.figure: figure for figure in quality.of_model(name, scorecards)}
-        ndcg = np.concatenate([scorecard.column("ndcg_at_10") for scorecard in scorecards])
-        assert figures[f"ndcg_at_10.{name}"].value == pytest.approx(ndcg.mean())
-        assert 0 < figures[f"revenue_share_at_10.{name}"].value < 1
+    found = quality.judge(quality.windows(many()), quality.configs(QUICK))
+    assert set(found) == {*QUICK, "frequency"}
+    for label, judged in found.items():
+        assert len({card.fold_hash for card in judged.any}) == len(judged.any) == 6
+        figures = {figure.figure: figure for figure in quality.of_model(label, judged)}
+        ndcg = np.concatenate([card.column("ndcg_at_10") for card in judged.any])
+        assert figures[f"ndcg_at_10.{label}"].value == pytest.approx(ndcg.mean())
+        assert 0 < figures[f"revenue_share_at_10.{label}"].value < 1
+        new = np.concatenate([card.column("ndcg_at_10_new") for card in judged.new])
+        assert figures[f"new_ndcg_at_10.{label}"].value == pytest.approx(np.nanmean(new))
+        assert figures[f"fit_seconds.{label}"].value > 0
+    assert quality.configs(["rerank"])["rerank_value_aware"][1]["value_exponent"] > 0
+
+
+def test_lists_of_new_items_are_judged_on_new_items() -> None:
+    folds = quality.windows(many())
+    found = quality.judge(folds, {"popular": ("popular", {})})["popular"]
+    for fold, card in zip(folds, found.new, strict=True):
+        bought = set(zip(fold.train.customer.tolist(), fold.train.item.tolist(), strict=True))
+        rows, places = np.nonzero(card.lists >= 0)
+        listed = zip(card.customer[rows].tolist(), card.lists[rows, places].tolist(), strict=True)
+        assert not bought & set(listed)
+
+
+def test_a_lift_is_paired() -> None:
+    judged = quality.judge(quality.windows(many()), quality.configs(QUICK))
+    lifts = {figure.figure: figure for figure in quality.lifts(judged)}
+    plain = np.concatenate([c.column("ndcg_at_10") for c in judged["frequency"].any]).mean()
+    mine = np.concatenate([c.column("ndcg_at_10") for c in judged["reorder"].any]).mean()
+    assert lifts["lift.reorder"].value == pytest.approx(mine / plain - 1)
+    again = {**judged, "same": judged["frequency"]}
+    same = {figure.figure: figure for figure in quality.lifts(again)}["lift.same"]
+    assert same.low == same.value == same.high == 0
+
+
+def test_choices_are_made_on_windows_before_the_first_that_is_judged() -> None:
+    first = quality.windows(many())[0]
+    assert all(fold.end <= first.cutoff for fold in quality.earlier_windows(many()))
+
+
+def test_the_windows_can_be_looked_at(tmp_path: Path) -> None:
+    judged = quality.judge(quality.windows(many()), quality.configs(["reorder"]))
+    quality.draw(
+        {label: one.any for label, one in judged.items()}, "ndcg_at_10", tmp_path / "a.png"
+    )
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
