@@ -92,32 +92,30 @@ print(evaluate(lists, fold))
 
 
 # %%
-def judged(name: str, history: str = "any", **config: object) -> list[Scorecard]:
-    """One scorecard per fold, of the model refitted at each cut-off."""
-    cards = []
-    for fold in folds:
+def judged(name: str, config: dict[str, object]) -> dict[str, list[Scorecard]]:
+    """A scorecard per fold of lists of anything, and one of lists of new items alone."""
+    cards: dict[str, list[Scorecard]] = {"any": [], "new": []}
+    for fold in folds:  # the model is refitted at each cut-off
         model = create(name, **config).fit(fold.train)
-        lists = model.recommend(fold.customers, 10, history=history, allowed=fold.candidates)
-        cards.append(evaluate(lists, fold, k=10))
+        for history, found in cards.items():
+            lists = model.recommend(fold.customers, 10, history=history, allowed=fold.candidates)
+            found.append(evaluate(lists, fold, k=10))
     return cards
 
 
-def summary(cards: list[Scorecard], new: list[Scorecard]) -> dict[str, float]:
+def summary(cards: dict[str, list[Scorecard]]) -> dict[str, float]:
     """The means over all customers of all folds; ``new``: of lists of new items."""
-    rows = pd.concat([card.per_customer for card in cards])
+    rows, new = (pd.concat([c.per_customer for c in cards[which]]) for which in ("any", "new"))
     return {
         "ndcg_at_10": rows["ndcg_at_10"].mean(),
         "repeat": rows["ndcg_at_10_repeat"].mean(),
-        "new": pd.concat([card.per_customer for card in new])["ndcg_at_10_new"].mean(),
+        "new": new["ndcg_at_10_new"].mean(),
         "revenue_share_at_10": rows["captured_at_10"].sum() / rows["spend"].sum(),
     }
 
 
-plans = {"popular": {}, "item_knn": {}, "als": {}, "reorder": {}}
-contest = {name: judged(name, **config) for name, config in plans.items()}
-on_new = {name: judged(name, history="new", **config) for name, config in plans.items()}
-table = pd.DataFrame({name: summary(contest[name], on_new[name]) for name in plans}).T
-print(table.round(3))
+contest = {name: judged(name, {}) for name in ("popular", "item_knn", "als", "reorder")}
+print(pd.DataFrame({name: summary(cards) for name, cards in contest.items()}).T.round(3))
 
 # %% [markdown]
 # ## 4. Hybrids: models over models
@@ -143,13 +141,15 @@ hybrids = {
         "pattern": [1, 1, 1, 2],  # for the others, every fourth place is new to them
     },
 }
-plans |= hybrids
-if available().get("rerank") == "ready":
-    plans["rerank"] = {}  # a learned ranker over what other models propose
-contest |= {name: judged(name, **plans[name]) for name in plans if name not in contest}
-on_new |= {name: judged(name, "new", **plans[name]) for name in plans if name not in on_new}
+contest |= {name: judged(name, config) for name, config in hybrids.items()}
 
-table = pd.DataFrame({name: summary(contest[name], on_new[name]) for name in plans}).T
+# %% [markdown]
+# `rerank` learns: boosted trees rank what several models propose, trained on earlier cut-offs.
+# Small here, so that it takes seconds.
+
+# %%
+contest["rerank"] = judged("rerank", {"trees": 60, "cutoffs": 3})
+table = pd.DataFrame({name: summary(cards) for name, cards in contest.items()}).T
 print(table.round(3).sort_values("ndcg_at_10"))
 
 # %% [markdown]
@@ -169,8 +169,9 @@ assert np.array_equal(five.items, ten.items[:, :5])
 # markets follow the choice of all markets together.
 
 # %%
-for name in [name for name in plans if name != "reorder"]:
-    verdict = compare(contest[name], contest["reorder"], Objective())
+champion = contest["reorder"]["any"]
+for name in [name for name in contest if name != "reorder"]:
+    verdict = compare(contest[name]["any"], champion, Objective())
     low, high = verdict.interval
     print(
         f"{name:10} against reorder: {verdict.lift:+.1%} ({low:+.1%} … {high:+.1%}), "
@@ -184,8 +185,9 @@ print("; ".join(verdict.reasons))
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True, constrained_layout=True)
 order = table.sort_values("ndcg_at_10").index
-for axis, segment, cards in zip(axes, ("repeat", "new"), (contest, on_new), strict=True):
-    windows = [[card.mean(segment)["ndcg_at_10"] for card in cards[name]] for name in order]
+for axis, segment, history in zip(axes, ("repeat", "new"), ("any", "new"), strict=True):
+    cards = [contest[name][history] for name in order]
+    windows = [[card.mean(segment)["ndcg_at_10"] for card in of_model] for of_model in cards]
     axis.barh(order, table.loc[order, segment], color="#d1d5db")
     for place, values in enumerate(windows):
         axis.plot(values, [place] * len(values), "o", color="#e4572e", ms=4)
