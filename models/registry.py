@@ -21,6 +21,7 @@ MODELS = {
     "als": "restock.models.als:Als",
     "gru": "restock.models.gru:Gru",
     "lstm": "restock.models.lstm:Lstm",
+    "wide_deep": "restock.models.wide_deep:WideDeep",
     "blend": "restock.models.blend:Blend",
     "rerank": "restock.models.rerank:Rerank",
     "cascade": "restock.models.cascade:Cascade",

@@ -31,7 +31,9 @@ class Schedule:
     """How long and how fast: what a model's config says about training.
 
     epochs: passes over the rows at most. batch_size: rows of a step, over all processes
-    together. learning_rate, weight_decay: of AdamW (Loshchilov and Hutter, ICLR 2019).
+    together. learning_rate, weight_decay: of AdamW (Loshchilov and Hutter, ICLR 2019); the rate
+    falls linearly to 0 over the epochs, since a constant one leaves the last steps' noise in
+    the weights.
     patience: epochs without a better validation loss before training stops.
     """
 
@@ -128,7 +130,8 @@ def train(
             network.train()
             total = torch.zeros((), device=device)
             parts = batches(random)
-            for rows in parts:
+            for at, rows in enumerate(parts):
+                step.slow_down((epoch + at / len(parts)) / schedule.epochs)
                 total += step(rows)
             curve.loss.append(peers.total(total) / max(len(parts), 1))
             curve.best = epoch
@@ -166,6 +169,12 @@ class Step:
         self.loss = torch.compile(loss) if COMPILE and self.on_card else loss
         self.parameters, self.optimiser = parameters, optimiser
         self.device, self.peers = device, peers
+        self.rate: float = optimiser.defaults["lr"]
+
+    def slow_down(self, done: float) -> None:
+        """Set the learning rate for the share of the training that is done."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * (1 - done)
 
     def __call__(self, rows: "Tensor") -> "Tensor":
         """Take the step; this process's part of the batch's mean loss (scalar, no gradient)."""
