@@ -44,6 +44,7 @@ def test_a_model_has_a_page_with_its_code_and_its_defaults(name: str) -> None:
     page = PAGES / f"{name}.md"
     assert page.is_file(), f"write docs/models/{name}.md: when to use it, defaults, cost, quality"
     assert code(page), f"{page.name} has no ```python block to run"
+    assert not re.search(r"@[A-Z]+@|\bTODO\b", page.read_text()), f"{page.name} is not finished"
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", page.read_text(), re.MULTILINE))
     for field, about in registry.model_class(name).config_class.model_fields.items():
         assert field in rows, f"{page.name} has no row for the parameter {field}"
