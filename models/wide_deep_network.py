@@ -126,7 +126,7 @@ def arrays(network: Network, known: View, codes: Codes, scale: Scale) -> State:
         sales = torch.as_tensor(standard(known.sales, scale.sales))
         found = _never(network, known, items, sales) | {"left": left}
         found["pair_score"] = _own(network, known, codes, scale, left, items, sales)
-    return {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in found.items()}
+    return {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in found.items()}
 
 
 def _never(network: Network, known: View, items: Tensor, sales: Tensor) -> dict[str, Tensor]:
