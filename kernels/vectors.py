@@ -20,48 +20,46 @@ ir = cgutils.ir  # llvmlite's, which comes with numba
 def _dot(typing_context: Any, one: Any, other: Any) -> Any:
     """``sum of one * other`` of two contiguous float32 vectors of one length, as float32."""
     vector = ir.VectorType(ir.FloatType(), LANES)
-    index = ir.IntType(32)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        left, right = (
+        sides = [
             context.make_array(kind)(context, builder, array)
             for kind, array in zip(signature.args, arguments, strict=True)
-        )
-        size = builder.extract_value(left.shape, 0)
-        step = size.type(LANES)
-        whole = builder.sub(size, builder.urem(size, step))
+        ]
+        size = builder.extract_value(sides[0].shape, 0)
+        whole = builder.sub(size, builder.urem(size, size.type(LANES)))
 
-        def product(at: Any, kind: Any) -> Any:
-            values = []
-            for array in (left, right):
-                place = builder.bitcast(builder.gep(array.data, [at]), kind.as_pointer())
-                values.append(builder.load(place, align=4))
-            return builder.fmul(*values)
-
-        def add(total: Any, value: Any) -> None:
-            builder.store(builder.fadd(builder.load(total), value), total)
+        def add_product(total: Any, at: Any, kind: Any) -> None:
+            places = [builder.gep(side.data, [at]) for side in sides]
+            values = [
+                builder.load(builder.bitcast(place, kind.as_pointer()), align=4) for place in places
+            ]
+            builder.store(builder.fadd(builder.load(total), builder.fmul(*values)), total)
 
         sums = cgutils.alloca_once_value(builder, vector([0.0] * LANES))
-        with cgutils.for_range_slice(builder, size.type(0), whole, step) as (at, _):
-            add(sums, product(at, vector))
-        folded, width = builder.load(sums), LANES
-        while width > 1:
-            width //= 2
-            low, high = (
-                builder.shuffle_vector(
-                    folded,
-                    ir.Constant(folded.type, ir.Undefined),
-                    ir.VectorType(index, width)([index(lane) for lane in range(first, first + width)]),
-                )
-                for first in (0, width)
-            )
-            folded = builder.fadd(low, high)
-        total = cgutils.alloca_once_value(builder, builder.extract_element(folded, index(0)))
+        with cgutils.for_range_slice(builder, size.type(0), whole, size.type(LANES)) as (at, _):
+            add_product(sums, at, vector)
+        total = cgutils.alloca_once_value(builder, _folded(builder, builder.load(sums)))
         with cgutils.for_range_slice(builder, whole, size, size.type(1)) as (at, _):
-            add(total, product(at, ir.FloatType()))
+            add_product(total, at, ir.FloatType())
         return builder.load(total)
 
     return types.float32(one, other), generate
+
+
+def _folded(builder: Any, lanes: Any) -> Any:
+    """The sum of the lanes: the lower half plus the upper half, until one is left."""
+    index, width = ir.IntType(32), LANES
+    while width > 1:
+        width //= 2
+        places = ir.VectorType(index, width)
+        unused = ir.Constant(lanes.type, ir.Undefined)
+        low, high = (
+            builder.shuffle_vector(lanes, unused, places([index(first + n) for n in range(width)]))
+            for first in (0, width)
+        )
+        lanes = builder.fadd(low, high)
+    return builder.extract_element(lanes, index(0))
 
 
 dot = intrinsic(_dot)

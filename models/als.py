@@ -23,13 +23,13 @@ class AlsConfig(Config):
     factors: int = Field(128, ge=1, le=1024)
     """Numbers that describe a customer or an item."""
 
-    regularisation: float = Field(0.1, gt=0)
+    regularisation: float = Field(0.2, gt=0)
     """How much factors are pulled to zero, per purchase of the customer or item."""
 
-    alpha: float = Field(1.0, gt=0)
+    alpha: float = Field(16.0, gt=0)
     """How much more a purchase counts than an item that was not bought."""
 
-    half_life_days: HalfLife = None
+    half_life_days: HalfLife = 20.0
     """Days after which an order line counts half; none: all lines count the same."""
 
     iterations: int = Field(15, ge=1, le=200)
@@ -59,9 +59,9 @@ class Als(Recommender[AlsConfig]):
     config_class = AlsConfig
     space: ClassVar[Space] = {
         "factors": Choice((32, 64, 128, 256)),
-        "regularisation": LogUniform(0.003, 3),
-        "alpha": LogUniform(0.1, 40),
-        "half_life_days": LogUniform(30, 720),
+        "regularisation": LogUniform(0.01, 3),
+        "alpha": LogUniform(0.5, 100),
+        "half_life_days": LogUniform(7, 720),
         "iterations": Integer(5, 30),
     }
 

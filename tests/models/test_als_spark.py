@@ -36,18 +36,22 @@ def loss_of(model: Als, train: Interactions) -> float:
 
 # the objective ----------------------------------------------------------------------------
 @platform
-@pytest.mark.parametrize("half_life", [None, 60.0])
-def test_spark_minimises_the_same_sum(spark: Any, half_life: float | None) -> None:  # noqa: F811
+@pytest.mark.parametrize(("half_life", "iterations"), [(None, 30), (60.0, 10)])
+def test_spark_minimises_the_same_sum(
+    spark: Any,  # noqa: F811
+    half_life: float | None,
+    iterations: int,
+) -> None:
+    """As far as random starts do; thirty iterations need checkpoints, or Spark dies."""
     train = many()
-    config = {**SMALL, "half_life_days": half_life, "iterations": 30}
-    best = [
-        min(loss_of(create("als", **config).fit(train, how), train) for how in ways)
-        for ways in (
-            [FitContext(seed=seed, spark=spark) for seed in range(2)],
-            [FitContext(seed=seed) for seed in range(5)],
-        )
+    config = {**SMALL, "half_life_days": half_life, "iterations": iterations}
+    there = loss_of(create("als", **config).fit(train, FitContext(spark=spark)), train)
+    here = [
+        loss_of(create("als", **config).fit(train, FitContext(seed=seed)), train)
+        for seed in range(8)
     ]
-    assert best[0] == pytest.approx(best[1], rel=0.01)
+    assert 0.99 * min(here) < there < 1.01 * max(here)
+    assert max(here) < 1.01 * min(here)
 
 
 @platform
@@ -73,7 +77,6 @@ def test_on_real_orders_loss_and_quality_are_those_of_the_cpu(
 def test_partitions_change_nothing_but_the_start(
     spark: Any,  # noqa: F811
     france: Interactions,
-    monkeypatch: pytest.MonkeyPatch,
     partitions: str,
 ) -> None:
     """The start depends on the blocks, so compare what is reached: the loss and the lists."""
