@@ -17,6 +17,7 @@ from restock.benchmarks.figures import Figure, report
 PARTS = (
     "speed_tifu_knn",
     "speed_ease",
+    "speed_als",
     "speed_growth",
 )
 PICTURE = Path("docs/img/speed-models.png")
