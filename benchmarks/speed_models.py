@@ -18,6 +18,7 @@ PARTS = (
     "speed_tifu_knn",
     "speed_ease",
     "speed_als",
+    "speed_gru",
     "speed_growth",
 )
 PICTURE = Path("docs/img/speed-models.png")

@@ -1,6 +1,7 @@
 """What `gru` and `lstm` have in common: orders in sequence, and a copy of what is repeated."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -24,6 +25,8 @@ from restock.models.space import Integer, LogUniform, PowerOfTwo, Space
 from restock.models.training import Curve, Schedule, build, generator, threads, train
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from restock.models.recurrent_network import Asked, Network
 
 ROWS = 256
@@ -82,7 +85,7 @@ class Recurrent(Recommender[C]):
 
         p(j | c) = g copy(j | c) + (1 - g) generate(j | c),   g = sigmoid(1 + v . q)
 
-    (Ren et al., "RepeatNet", AAAI 2019, eq. 2 to 5). ``generate`` is a softmax over all items
+    (Ren et al., "RepeatNet", AAAI 2019, eq. 2). ``generate`` is a softmax over all items
     sold before of ``E_j . q + log share of j in the customer's market now``. ``copy`` is a
     softmax over the items that the customer bought: the log of ``reorder``'s score, plus a small
     network of the pair's counts, recency and sales (``recurrent_examples.pair_features``) and of
@@ -129,7 +132,7 @@ class Recurrent(Recommender[C]):
         codes = Codes.of(interactions)
         sequences = Sequences.of(interactions, codes, config.orders)
         end, latest, *earlier = (
-            ask(interactions, codes, sequences, config.horizon_days, back)
+            ask(interactions, codes, sequences, config.horizon_days, back, hindsight=back > 1)
             for back in range(config.windows + 2)
         )
         random = generator(context)
@@ -152,23 +155,33 @@ class Recurrent(Recommender[C]):
     def _train(
         self, network: "Network", known: "Asked", judged: "Asked", random: Any, context: FitContext
     ) -> Curve:
+        """Train; where that foretells the latest cut-off no better, take the start back."""
         config = self.config
-        schedule = Schedule(
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            patience=config.patience,
-        )
-        return train(
+
+        def judge() -> "Tensor":
+            return network.all_losses(judged, ROWS)
+
+        with threads(context.threads):
+            network.to(context.device)
+            start, untrained = float(judge().double().mean()), deepcopy(network.state_dict())
+        curve = train(
             network,
             lambda rows: network.losses(known, rows).mean(),
             lambda random: known.by_length(config.batch_size, random),
-            schedule,
+            Schedule(
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                patience=config.patience,
+            ),
             context,
             random,
-            lambda: network.all_losses(judged, ROWS),
+            judge,
         )
+        if curve.validation[curve.best] >= start:
+            network.load_state_dict(untrained)
+        return curve
 
     def _keep(self, network: "Network", asked: "Asked", end: Questions, codes: Codes) -> None:
         """Keep what the scores are made of: all customers at the end of what is known."""

@@ -125,54 +125,73 @@ class Questions:
         return int(self.customer.size)
 
 
+@dataclass(frozen=True, eq=False)
+class Sales:
+    """What each market buys at a cut-off (all float64, markets × items, rows of ``Codes``).
+
+    level: recent lines over those of the market's best seller. share: the log share in the recent
+    lines. trend: that over the log share in the lines of a season.
+    """
+
+    level: NDArray[np.float64]
+    share: NDArray[np.float64]
+    trend: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, known: Interactions, codes: Codes) -> "Sales":
+        """By the lines of ``known``, the recent ones first."""
+        recent, season = (
+            _lines(known, codes, half_life) for half_life in (HALF_LIFE_DAYS, SEASON_HALF_LIFE)
+        )
+        share = log_share(recent)
+        level = recent / np.maximum(recent.max(axis=1, keepdims=True), 1e-300)
+        return cls(level, share, share - log_share(season))
+
+
 def ask(
-    interactions: Interactions, codes: Codes, sequences: Sequences, horizon_days: int, back: int
+    interactions: Interactions,
+    codes: Codes,
+    sequences: Sequences,
+    horizon_days: int,
+    back: int,
+    *,
+    hindsight: bool = False,
 ) -> Questions:
     """Ask ``back`` horizons before the end: those who ordered before and in the horizon after.
 
-    ``back`` = 0 asks at the end, everybody, and has no answers.
+    ``back`` = 0 asks at the end, everybody, and has no answers. Items that nobody had bought
+    before are no answers. hindsight: the shelves, and nothing else, also count the lines of the
+    horizon: for training only.
     """
     cutoff = day_of(interactions.as_of) - dt.timedelta(days=horizon_days * back)
     known = interactions.before(cutoff)
     later = interactions.between(cutoff, cutoff + dt.timedelta(days=horizon_days if back else 0))
     sold = np.unique(known.item)
-    later = later._select(np.isin(later.item, sold))  # what nobody knew, nobody can foretell
+    later = later._select(np.isin(later.item, sold))
     asked = np.intersect1d(known.customers, later.customers) if back else known.customers
     customer = np.searchsorted(codes.customers, asked)
-    before = np.searchsorted(
-        _time_line(sequences.minute, sequences.indptr), _key(customer, known.as_of)
-    )
-    reached = (
-        before > sequences.indptr[customer]
-    )  # else the orders then known are too old to be kept
-    asked, customer, step = asked[reached], customer[reached], before[reached] - 1
+    step = _last_step(sequences, customer, known.as_of)
+    kept = step >= sequences.indptr[customer]  # else those orders are too old to be read
+    asked, customer, step = asked[kept], customer[kept], step[kept]
     own, after = known.of_customers(asked), later.of_customers(asked)
-    recent, season_lines = (
-        lines_by_market(known, half_life)[codes.markets][:, codes.items]
-        for half_life in (HALF_LIFE_DAYS, SEASON_HALF_LIFE)
-    )
-    shelves = log_share(recent)
-    trend = shelves - log_share(season_lines)
-    if back > 1:  # for training only: see Recurrent
-        shelves = log_share(recent + lines_by_market(later, np.inf)[codes.markets][:, codes.items])
-    shelves[:, ~np.isin(codes.items, sold)] = UNKNOWN
-    market = codes.market_row[customer]
+    sales = Sales.of(known, codes)
+    shelves = sales.share
+    if hindsight:
+        shelves = log_share(_lines(known, codes, HALF_LIFE_DAYS) + _lines(later, codes, np.inf))
+    shelf = codes.market_row[customer]
     sizes = np.diff(own.pairs.indptr)[asked]
-    row = np.repeat(market, sizes)
-    item = np.searchsorted(codes.items, own.pairs.item)
-    now = log_share(recent)
-    level = recent / np.maximum(recent.max(axis=1, keepdims=True), 1e-300)
+    cell = np.repeat(shelf, sizes), np.searchsorted(codes.items, own.pairs.item)
     return Questions(
         customer=customer.astype(np.int64),
         step=step.astype(np.int64),
-        shelf=market,
+        shelf=shelf,
         features=_of_customers(own, asked),
         pairs=offsets(sizes),
-        item=item,
-        pair_features=pair_features(own, level[row, item], now[row, item], trend[row, item]),
+        item=cell[1],
+        pair_features=pair_features(own, sales.level[cell], sales.share[cell], sales.trend[cell]),
         answers=offsets(np.diff(after.pairs.indptr)[asked]),
         answer=np.searchsorted(codes.items, after.pairs.item),
-        shelves=shelves.astype(np.float32),
+        shelves=np.where(np.isin(codes.items, sold), shelves, UNKNOWN).astype(np.float32),
     )
 
 
@@ -264,10 +283,12 @@ def _orders(own: Interactions) -> LongArray:
     return np.bincount(own.customer[np.flatnonzero(changes)], minlength=own.n_customers)
 
 
-def _key(customer: NDArray[np.integer], minute: NDArray[np.integer] | int) -> LongArray:
-    """One number that sorts by customer, then by minute."""
-    return customer.astype(np.int64) << 32 | np.asarray(minute, dtype=np.int64)
+def _last_step(sequences: Sequences, customer: LongArray, end: int) -> LongArray:
+    """The last order of each customer before minute ``end``; below their first when none is."""
+    owner = np.repeat(np.arange(sequences.indptr.size - 1), np.diff(sequences.indptr))
+    time_line = owner.astype(np.int64) << 32 | sequences.minute  # sorts by customer, then minute
+    return np.searchsorted(time_line, customer.astype(np.int64) << 32 | end) - 1
 
 
-def _time_line(minute: IntArray, indptr: LongArray) -> LongArray:
-    return _key(np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), minute)
+def _lines(interactions: Interactions, codes: Codes, half_life: float) -> NDArray[np.float64]:
+    return lines_by_market(interactions, half_life)[codes.markets][:, codes.items]

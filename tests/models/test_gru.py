@@ -1,5 +1,6 @@
 """The contract of `gru`, its formulas, its examples, and patterns that were planted."""
 
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
@@ -238,9 +239,8 @@ def test_the_next_item_of_a_cycle_is_found(name: str) -> None:
     assert next_in_chain(name, train, 6, **LEARN) > 0.9
 
 
-@unit
-def test_copying_finds_favourites_that_generating_cannot() -> None:
-    """Everybody keeps buying two items of their own: without a copy they must be memorised."""
+def favourites() -> Interactions:
+    """Everybody keeps buying two items of their own, and something else each time."""
     rng = np.random.default_rng(0)
     lines = [
         (customer * 2 + 10, int(item), day, 1)
@@ -249,7 +249,13 @@ def test_copying_finds_favourites_that_generating_cannot() -> None:
         for day in range(0, DAYS, 14)
         for item in (*items, rng.integers(0, 60))
     ]
-    train = Orders(tuple(lines)).train()
+    return Orders(tuple(lines)).train()
+
+
+@unit
+def test_copying_finds_favourites_that_generating_cannot() -> None:
+    """Without a copy, what each customer likes would have to be memorised."""
+    train = favourites()
     wanted = create("reorder", half_life_days=None, popularity=0).fit(train)
     wanted = wanted.recommend(train.customers, 2).items
     hits = {}
@@ -259,3 +265,20 @@ def test_copying_finds_favourites_that_generating_cannot() -> None:
         hits[copy] = np.mean([np.isin(a, b).mean() for a, b in zip(wanted, found, strict=True)])
     assert hits[True] > 0.95
     assert hits[False] < 0.5
+
+
+@unit
+@pytest.mark.parametrize("worse", [True, False])
+def test_training_that_foretells_nothing_better_is_taken_back(
+    worse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model then copies like `reorder`."""
+    losses = count() if worse else count(0, -1)
+    monkeypatch.setattr(Network, "all_losses", lambda *_: torch.tensor([float(next(losses))]))
+    train = favourites()
+    model: Any = create("gru", **TINY).fit(train)
+    reorder: Any = create("reorder").fit(train)
+    habit = reorder._pair_score.astype(np.float64)
+    whole = np.add.reduceat(habit, train.pairs.indptr[train.customers])
+    share = habit / whole[np.searchsorted(train.customers, train.pairs.customer)]
+    assert np.allclose(model._copied, share / (1 + np.exp(-1.0)), rtol=1e-4) == worse
