@@ -89,6 +89,15 @@ def test_lists_are_those_of_the_formula(found: Orders, config: dict[str, Any]) -
 
 
 @unit
+@pytest.mark.parametrize("similarity", ["cosine", "euclidean"])
+def test_few_of_many_customers_are_near(similarity: str) -> None:
+    train, config = many(), {"similarity": similarity, "neighbours": 4, "alpha": 0.2}
+    scores = create("tifu_knn", **config).fit(train).scores(train.customers)
+    expected = formula(train, **config)[train.customers]
+    np.testing.assert_allclose(np.where(scores > -np.inf, scores, 0), expected, rtol=1e-5)
+
+
+@unit
 @pytest.mark.parametrize("config", [{}, PUBLISHED], ids=["defaults", "published"])
 def test_lists_are_those_of_the_formula_on_a_real_market(
     config: dict[str, Any], france: Interactions
