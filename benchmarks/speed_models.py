@@ -19,6 +19,7 @@ PARTS = (
     "speed_ease",
     "speed_als",
     "speed_gru",
+    "speed_wide_deep",
     "speed_growth",
 )
 PICTURE = Path("docs/img/speed-models.png")
