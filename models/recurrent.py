@@ -121,7 +121,7 @@ class Recurrent(Recommender[C]):
         asked = config.windows + 2
         items = min(interactions.n_items, lines)
         markets = min(len(interactions.catalogue.markets), lines)
-        pairs = asked * lines // 2 * (4 * PAIR_FEATURES + 8)
+        pairs = asked * interactions.pairs.item.size // 2 * (4 * PAIR_FEATURES + 8)  # half ask
         shelves = asked * markets * items * 4
         return 2 * (pairs + shelves) + LOGIT_COPIES * 4 * config.batch_size * items + 64 * lines
 
