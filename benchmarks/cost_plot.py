@@ -115,7 +115,7 @@ def _label(axis: Axes) -> None:
     axis.set(
         xscale="log", xlabel="CPU seconds: fit and top 10 of all customers", ylabel="ndcg_at_10"
     )
-    axis.margins(x=0.1)
+    axis.margins(x=0.1, y=0.15)
     axis.set_title("Online Retail, all markets: accuracy against cost, default configurations")
     axis.grid(alpha=0.25, which="both", lw=0.5)
     axis.spines[["top", "right"]].set_visible(False)
