@@ -26,7 +26,13 @@ from restock.infra.spark import spark_session
 from restock.models import FitContext, create
 
 CORES, K = 2, 10
-CONFIG: dict[str, Any] = {"factors": 64, "iterations": 5}
+CONFIG: dict[str, Any] = {
+    "factors": 64,
+    "iterations": 5,
+    "alpha": 1.0,
+    "regularisation": 0.1,
+    "half_life_days": None,
+}
 MOST_APART = 0.01
 
 

