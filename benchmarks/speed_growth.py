@@ -80,7 +80,7 @@ def draw(to: Path) -> None:
     """Seconds over pairs, both axes logarithmic, a line per model."""
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(7.5, 5), constrained_layout=True)
+    figure, axis = plt.subplots(figsize=(9, 5), constrained_layout=True)
     pairs = [of_factor(factor).pairs.item.size for factor in FACTORS]
     for name, found in costs().items():
         axis.plot(
@@ -97,7 +97,7 @@ def draw(to: Path) -> None:
         title="Cost as the data grows (in brackets: slope from ×10 to ×30)",
     )
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     to.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(to, dpi=110)
     plt.close(figure)
