@@ -60,13 +60,27 @@ def test_scores_are_those_of_the_formula(
         "ease", regularisation=regularisation, own=own, neighbours=k, half_life_days=30
     ).fit(train)
     weights = item_weights(table, regularisation, own)
-    expected = table @ strongest(weights, k)
+    expected = np.maximum(table @ strongest(weights, k), 0)
     scores = model.scores(everyone(train))
-    close = np.isclose(np.where(scores > -np.inf, scores, 0), np.maximum(expected, 0), atol=1e-6)
-    # a weight that ties with another but for rounding may be kept in its place
-    strength = np.sort(np.abs(weights), axis=0)[::-1][k - 1 : k + 1]
-    tied = len(strength) == 2 and np.isclose(*strength, rtol=1e-5).any()
-    assert close.all() or tied
+    close = np.isclose(np.where(scores > -np.inf, scores, 0), expected, rtol=1e-5, atol=1e-7)
+    # where the last weight kept and the first left out differ by rounding, either may be kept
+    strength = np.abs(weights)
+    np.fill_diagonal(strength, np.inf)
+    ranked = np.vstack([np.sort(strength, axis=0)[::-1], np.zeros((k + 1, len(weights)))])
+    tied = (ranked[k] > 0) & np.isclose(ranked[k - 1], ranked[k], rtol=1e-5)
+    assert close[:, ~tied].all()
+
+
+@unit
+def test_few_weights_of_many_are_kept() -> None:
+    train = many()
+    model = create("ease", regularisation=2.0, neighbours=6, half_life_days=None).fit(train)
+    table = np.log1p(purchases(train, None))
+    expected = np.maximum(table @ strongest(item_weights(table, 2.0, 0.5), 6), 0)
+    scores = model.scores(train.customers)
+    np.testing.assert_allclose(
+        np.where(scores > -np.inf, scores, 0), expected[train.customers], rtol=1e-5, atol=1e-7
+    )
 
 
 @unit
