@@ -20,7 +20,7 @@ def keep_closest(
     scratch: NDArray[np.float32],
     n: int,
     k: int,
-) -> float:
+) -> np.float32:
     """Move the ``k`` closest of the first ``n`` to the front, in their order; the k-th is told."""
     scratch[:n] = rounded[:n]
     least = np.float32(kth_largest(scratch, n, k))
@@ -91,7 +91,7 @@ def nearest_rows(
             found[size], closeness[size], rounded[size] = other, value, value
             size += 1
             if size == 2 * k:
-                least = np.float32(keep_closest(found, closeness, rounded, scratch, size, k))
+                least = keep_closest(found, closeness, rounded, scratch, size, k)
                 size = k
         if size > k:
             keep_closest(found, closeness, rounded, scratch, size, k)
