@@ -111,8 +111,8 @@ class Recurrent(Recommender[C]):
         "weight_decay": LogUniform(0.1, 10),
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "small": {"width": 16, "batch_size": 32},
-        "large": {"width": 64, "batch_size": 512, "epochs": 4},
+        "large": {"batch_size": 512, "epochs": 4},
+        "new_items": {"copy_bought": False},
     }
 
     def memory_bytes(self, interactions: Interactions) -> int:
