@@ -61,7 +61,7 @@ def run_on_workers(
     """
     workers = _workers(client, processes, patience)
     host = urlsplit(workers[0]).hostname or "127.0.0.1"
-    port = client.submit(_free_port, host, workers=[workers[0]], pure=False).result(patience)
+    port = _port(client, workers[0], host, patience)
     backend = "nccl" if device.startswith("cuda") else "gloo"
     futures = [
         client.submit(
@@ -77,7 +77,8 @@ def run_on_workers(
         )
         for rank, worker in enumerate(workers)
     ]
-    return _first(client, futures, workers, timeout)
+    result: R = _first(client, futures, workers, timeout)
+    return result
 
 
 def _workers(client: "Client", processes: int, patience: float) -> list[str]:
@@ -95,7 +96,23 @@ def _workers(client: "Client", processes: int, patience: float) -> list[str]:
         time.sleep(POLL_SECONDS)
 
 
-def _first(client: "Client", futures: "list[Future[R]]", workers: list[str], timeout: float) -> R:
+def _port(client: "Client", worker: str, host: str, patience: float) -> int:
+    """A free port of the first worker's machine; NoGroup when that worker does not answer."""
+    future = client.submit(_free_port, host, workers=[worker], pure=False)
+    try:
+        port: int = future.result(patience)
+    except TimeoutError as error:
+        future.cancel()
+        raise NoGroup(
+            f"worker {worker} did not answer within {patience:.0f} s: wait until it is free, or "
+            "take it out of the cluster"
+        ) from error
+    return port
+
+
+def _first(
+    client: "Client", futures: "Sequence[Future[Any]]", workers: list[str], timeout: float
+) -> Any:
     """The first process's result, when all are done; the first error otherwise."""
     until = time.monotonic() + timeout
     try:
@@ -118,7 +135,7 @@ def _first(client: "Client", futures: "list[Future[R]]", workers: list[str], tim
         client.cancel(futures)
 
 
-def _cause(futures: "Sequence[Future[R]]") -> "Future[R]":
+def _cause(futures: "Sequence[Future[Any]]") -> "Future[Any]":
     """The process that failed by itself: the others complain of a lost connection only."""
     failed = [future for future in futures if future.status in ("error", "lost")]
     for future in failed:

@@ -1,7 +1,7 @@
 """Wide and deep: what customers did with items, by itself and through embeddings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,10 @@ class WideDeep(Recommender[WideDeepConfig]):
         "epochs": Choice((2, 4, 8)),
         "learning_rate": LogUniform(3e-4, 1e-2),
         "weight_decay": LogUniform(1e-3, 3.0),
+    }
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"cutoffs": 12, "batch_size": 64},
     }
 
     def memory_bytes(self, interactions: Interactions) -> int:

@@ -1,5 +1,6 @@
 """Two Dask workers train one model together: the same steps as one process alone."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,3 +66,13 @@ def test_one_failure_ends_all_and_says_which_and_workers_are_free_again(
 def test_too_few_workers_are_named(client: Client) -> None:
     with pytest.raises(NoGroup, match="3 processes need 3 Dask workers, 2 are there"):
         run_on_workers(client, 3, together.who, patience=0.2)
+
+
+@pytest.mark.parametrize(("busy", "said"), [(0, "did not answer"), (1, "found no group")])
+def test_a_busy_worker_is_not_waited_for_for_ever(client: Client, busy: int, said: str) -> None:
+    worker = sorted(client.scheduler_info()["workers"])[busy]
+    occupied = client.submit(time.sleep, 8, workers=[worker], pure=False)
+    with pytest.raises(NoGroup, match=said):
+        run_on_workers(client, 2, together.who, patience=2)
+    occupied.result()
+    assert run_on_workers(client, 2, together.who) == (0, 2)
