@@ -91,8 +91,10 @@ def figures(names: list[str], plot: Path | None) -> Iterator[Figure]:
     quick = [name for name in names if name in ("reorder", "blend", "rerank")]
     for label, one in judge(windows(netted), configs(quick)).items():
         yield from overall(label, one.any, "netted.")
-    groceries = [name for name in names if name in dunnhumby.MODELS]
-    for label, one in judge([dunnhumby.fold()], configs(groceries)).items():
+    groceries = configs(name for name in names if name in dunnhumby.MODELS)
+    for label, (name, config) in groceries.items():
+        groceries[label] = (name, {**preset(name, "large"), **config})
+    for label, one in judge([dunnhumby.fold()], groceries).items():
         yield from overall(label, one.any, "dunnhumby.")
 
 

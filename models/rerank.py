@@ -27,7 +27,6 @@ class RerankConfig(Config):
     members: tuple[Member, ...] = Field(
         (
             Member(name="reorder"),
-            Member(name="tifu_knn"),
             Member(name="item_knn"),
             Member(name="ease"),
         ),
@@ -50,13 +49,13 @@ class RerankConfig(Config):
     value_exponent: float = Field(0.0, ge=0, le=1)
     """A right item weighs value ** exponent: 0 for hits alone, 1 for revenue."""
 
-    trees: int = Field(200, ge=1)
+    trees: int = Field(100, ge=1)
     """Boosted trees."""
 
     leaves: int = Field(31, ge=2)
     """Leaves of a tree."""
 
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
     """What each tree adds."""
 
     least_leaf: int = Field(100, ge=1)
@@ -95,6 +94,7 @@ class Rerank(Hybrid[RerankConfig]):
         "least_leaf": Integer(10, 1000, log=True),
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "large": {"members": ({"name": "reorder"}, {"name": "item_knn"})},
         "value_aware": {"value_exponent": 0.25},
     }
 
@@ -123,8 +123,11 @@ class Rerank(Hybrid[RerankConfig]):
             scores.append(score.astype(np.float32))
         self._start = np.cumsum(sizes)
         self._items, self._scores = np.concatenate(items), np.concatenate(scores)
-        gain = booster.feature_importance("gain") if booster is not None else np.zeros(0)
-        self._gain = dict(zip(now.names, gain / max(gain.sum(), 1e-300), strict=False))
+        self._gain: dict[str, float] = {}
+        if booster is not None:
+            gain = booster.feature_importance("gain")
+            share = gain / max(gain.sum(), 1e-300)
+            self._gain = dict(zip(now.names, share.tolist(), strict=True))
 
     @property
     def importance(self) -> dict[str, float]:
@@ -173,8 +176,8 @@ class Rerank(Hybrid[RerankConfig]):
             "learning_rate": config.learning_rate,
             "min_data_in_leaf": config.least_leaf,
             "lambda_l2": 10.0,
-            "feature_fraction": 0.5,
-            "bagging_fraction": 0.8,
+            "feature_fraction": 0.4,
+            "bagging_fraction": 0.5,
             "bagging_freq": 1,
             "max_bin": 127,
             "seed": context.seed,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.candidates import gather_scaled, join_lists
+from restock.kernels.selection import NEW
 from restock.models.base import CELLS_PER_BLOCK, Recommender
 from restock.models.context import FitContext
 from restock.models.hybrid import Member
@@ -83,15 +84,20 @@ class Moment:
 
     def _propose(self, customers: IntArray, proposals: int) -> Candidates:
         past = self.models[0].past
-        lists = [model.recommend(customers, proposals, history="new") for model in self.models]
+        everything = np.ones(past.n_items, dtype=bool)
+        scores = [model.scores(customers) for model in self.models]
+        lists = [
+            model._top(customers, score, proposals, NEW, everything)[0]
+            for model, score in zip(self.models, scores, strict=True)
+        ]
         start, items, pairs = join_lists(
             past.bought_indptr[customers],
             past.bought_indptr[customers + 1],
             past.bought_items,
-            np.hstack([found.items for found in lists]),
+            np.hstack(lists),
             past.n_items,
         )
-        votes = [gather_scaled(model.scores(customers), start, items) for model in self.models]
+        votes = [gather_scaled(score, start, items) for score in scores]
         owner = np.repeat(customers, np.diff(start))
         rows = np.column_stack([self.known.rows(owner, items, pairs), *votes])
         return Candidates(customers, start, items, rows, np.sum(votes, axis=0))
