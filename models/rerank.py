@@ -165,9 +165,7 @@ class Rerank(Hybrid[RerankConfig]):
         data = lightgbm.Dataset(
             [part.rows for part in found],
             label=right.astype(np.float32),
-            weight=np.concatenate([part.weight for part in found])
-            if config.value_exponent
-            else None,
+            weight=weight if config.value_exponent else None,
             group=np.concatenate([part.sizes for part in found]) if ranked else None,
         )
         how = {
