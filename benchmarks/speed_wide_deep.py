@@ -25,13 +25,13 @@ from restock.benchmarks.figures import Figure, report, wants_json
 from restock.dataset import Interactions, load_sample
 from restock.models.context import FitContext
 from restock.models.training import Schedule, build, generator, shuffled, threads, train
-from restock.models.wide_deep import WideDeepConfig
+from restock.models.wide_deep import WideDeep
 from restock.models.wide_deep_examples import Batch, Examples
 from restock.models.wide_deep_network import Network, Sizes, loss
 from restock.models.wide_deep_view import Codes, view
 from restock.models.wide_deep_windows import Scale, windows
 
-CONFIG = WideDeepConfig()
+CONFIG = WideDeep().config
 CONTEXT = FitContext()
 ROUNDS = 3
 STEPS = 20
