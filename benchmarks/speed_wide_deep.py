@@ -162,9 +162,9 @@ def figures() -> Iterator[Figure]:
                 seconds[name].append(_cpu_seconds(peer))
     fastest = median(seconds["ours"])
     for name, difference in apart.items():
-        peer = "torch DataLoader, " + ("fused AdamW" if name == "dataloader" else "plain AdamW")
+        against = "torch DataLoader, " + ("fused AdamW" if name == "dataloader" else "plain AdamW")
         ratio = median(seconds[name]) / fastest
-        yield Figure(f"wide_deep_vs_{name}", ratio, "x", peer=peer, agreement=difference)
+        yield Figure(f"wide_deep_vs_{name}", ratio, "x", peer=against, agreement=difference)
     yield Figure("wide_deep_examples", task.rows / fastest, "purchases/s")
 
 
