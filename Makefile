@@ -59,8 +59,13 @@ test: check system ## everything
 system: ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
 
-bench: $(DEV) ## speed, cost and error rates, as in docs/benchmarks.md
-	$(BIN)/python -m restock.benchmarks.quality
+bench-quality: $(DEV) ## how good the models are, as in docs/quality.md
+	$(BIN)/python -m restock.benchmarks.quality --plot docs/img/quality.png
+
+bench-models: $(DEV) ## how fast the models are, beside their peers
+	$(BIN)/python -m restock.benchmarks.speed_models
+
+bench: bench-quality bench-models ## quality, speed, cost and error rates: all of docs/benchmarks.md
 	$(BIN)/python -m restock.benchmarks.gate
 	$(BIN)/python -m restock.benchmarks.night
 
@@ -71,4 +76,4 @@ constraints: $(VENV)/bin/python ## resolve again and write constraints.txt
 clean: ## remove what was built (not the virtual environment)
 	rm -rf build dist *.egg-info .restock .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo install dev lint types unit check test system bench constraints clean
+.PHONY: help demo install dev lint types unit check test system bench bench-quality bench-models constraints clean
