@@ -152,8 +152,8 @@ def lifts(judged: dict[str, Judged]) -> Iterator[Figure]:
     for label, one in judged.items():
         if label != "frequency":
             value, low, high = ratio(customers, joined(one.any, f"ndcg_at_{K}")[1], plain)
-            about = {"low": low - 1, "high": high - 1, "peer": "personal frequency"}
-            yield Figure(f"lift.{label}", value - 1, "share", **about)
+            peer = "personal frequency"
+            yield Figure(f"lift.{label}", value - 1, "share", low - 1, high - 1, peer)
 
 
 def joined(scorecards: list[Scorecard], column: str) -> tuple[NDArray[np.int32], FloatArray]:

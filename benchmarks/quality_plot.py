@@ -19,11 +19,10 @@ def draw(judged: dict[str, list[Scorecard]], metric: str, path: Path) -> None:
     }
     best_first = sorted(means, key=lambda label: -sum(means[label]))
     for at, label in enumerate(best_first):
-        dates = [card.cutoff for card in judged[label]]
         style = STYLES[at // 10 % len(STYLES)]
-        axes.plot(dates, means[label], style, marker="o", markersize=3, label=label)
-    axes.set_xticks([card.cutoff for card in judged[best_first[0]]])
-    axes.tick_params(axis="x", rotation=30)
+        axes.plot(means[label], style, marker="o", markersize=3, label=label)
+    cutoffs = [str(card.cutoff) for card in judged[best_first[0]]]
+    axes.set_xticks(range(len(cutoffs)), cutoffs, rotation=30)
     axes.set_xlabel("cut-off")
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)

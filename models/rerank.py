@@ -18,6 +18,7 @@ from restock.models.rerank_examples import Examples, Moment, examples
 from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
 
 LEAST_CUSTOMERS = 20  # that bought after a cut-off: fewer teach the trees nothing
+GRADES = 30  # of the value of what was right
 ROW_BYTES = 4 * 80  # of one candidate: float32 features
 
 
@@ -161,14 +162,8 @@ class Rerank(Hybrid[RerankConfig]):
             return None
         right = np.concatenate([part.right for part in found])
         weight = np.concatenate([part.weight for part in found])
-        ranked = config.objective == "lambdarank"
-        data = lightgbm.Dataset(
-            [part.rows for part in found],
-            label=right.astype(np.float32),
-            weight=weight if config.value_exponent else None,
-            group=np.concatenate([part.sizes for part in found]) if ranked else None,
-        )
-        how = {
+        rows = [part.rows for part in found]
+        how: dict[str, Any] = {
             "objective": config.objective,
             "num_leaves": config.leaves,
             "learning_rate": config.learning_rate,
@@ -184,6 +179,12 @@ class Rerank(Hybrid[RerankConfig]):
             "force_row_wise": True,
             "verbosity": -1,
         }
+        if config.objective == "binary":
+            data = lightgbm.Dataset(rows, label=right, weight=weight)
+        else:
+            grade, how["label_gain"] = graded(right, weight)
+            sizes = np.concatenate([part.sizes for part in found])
+            data = lightgbm.Dataset(rows, label=grade, group=sizes)
         return lightgbm.train(how, data, num_boost_round=config.trees)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
@@ -204,3 +205,17 @@ class Rerank(Hybrid[RerankConfig]):
     def _restore(self, state: State) -> None:
         self._start, self._items, self._scores = state["start"], state["item"], state["score"]
         self._gain = dict(zip(state["feature"].tolist(), state["gain"].tolist(), strict=True))
+
+
+def graded(
+    right: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], list[float]]:
+    """The weights of right items in at most 30 grades, which LightGBM wants whole.
+
+    Returns the grade of each example (int32), 0 for a wrong one, and what each grade gains:
+    the mean weight of its examples.
+    """
+    edges = np.unique(np.quantile(weight[right], np.linspace(0, 1, GRADES + 1)[1:-1]))
+    grade = np.where(right, 1 + np.searchsorted(edges, weight, side="left"), 0).astype(np.int32)
+    total, count = np.bincount(grade, weight * right), np.bincount(grade)
+    return grade, (total / np.maximum(count, 1)).tolist()

@@ -1,7 +1,7 @@
 """What a re-ranker knows at a cut-off: of a pair, customer, item, market and season."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ ORDER_DECAY = 0.85  # what an order counts of the customer's next one
 HALF_LIVES = (14.0, 30.0, 60.0, 120.0, 240.0)
 
 FloatArray = NDArray[np.floating]
-Columns = dict[str, FloatArray]
+NumberArray = NDArray[np.number[Any]]
+Columns = dict[str, NumberArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ def _stored(interactions: Interactions, entity: Entity) -> Columns:
     return {f"{entity}.{name}": found.values[:, at] for at, name in enumerate(found.names)}
 
 
-def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+def _ratio(above: NumberArray, below: NumberArray) -> FloatArray:
     """NaN where there is nothing to divide by: unknown, which is not zero."""
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
@@ -127,7 +128,8 @@ def _pairs(interactions: Interactions, horizon_days: int) -> Columns:
     oldest, newest = _first_and_last(pairs.of_line, ago, pairs.item.size)
     gap = _ratio(first - last, count - 1)
     recent = {
-        f"pair.in_last_{n}_orders": pairs.sum(ago < n) / np.minimum(orders, n) for n in (3, 10)
+        f"pair.in_last_{n}_orders": pairs.sum((ago < n).astype(np.float64)) / np.minimum(orders, n)
+        for n in (3, 10)
     }
     return {
         "pair.lines": count,
@@ -143,7 +145,7 @@ def _pairs(interactions: Interactions, horizon_days: int) -> Columns:
         **recent,
         "pair.share_of_orders": count / orders,
         "pair.share_of_orders_since": count / (oldest + 1),
-        "pair.year_ago": pairs.sum(_year_ago(age, horizon_days)),
+        "pair.year_ago": pairs.sum(_year_ago(age, horizon_days).astype(np.float64)),
     }
 
 
@@ -173,7 +175,7 @@ def _items(interactions: Interactions, horizon_days: int) -> Columns:
     pairs = interactions.pairs
 
     def lines(older: float, until: float) -> FloatArray:
-        return np.bincount(item, (age > older) & (age <= until), n)
+        return np.bincount(item, (age > older) & (age <= until), n).astype(np.float64)
 
     everything = np.bincount(item, minlength=n).astype(np.float64)
     buyers = np.bincount(pairs.item, minlength=n).astype(np.float64)
