@@ -20,6 +20,7 @@ PARTS = (
     "speed_als",
     "speed_gru",
     "speed_wide_deep",
+    "speed_rerank",
     "speed_growth",
 )
 PICTURE = Path("docs/img/speed-models.png")

@@ -110,23 +110,27 @@ class Rerank(Hybrid[RerankConfig]):
         return super().memory_bytes(interactions) + 2 * learnt_from
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
+        trees = self._train(self._examples(interactions, context), context)
+        self._decide(interactions, trees, context)
+
+    def _decide(self, interactions: Interactions, trees: Any, context: FitContext) -> None:
+        """Score the candidates of every customer, with all that is known."""
         config = self.config
-        booster = self._train(self._examples(interactions, context), context)
         now = Moment.of(interactions, config.members, config.horizon_days, context)
         sizes = np.zeros(interactions.n_customers + 1, dtype=np.int64)
         items, scores = [], []
         for found in now.candidates(interactions.customers, config.proposals):
             score = found.votes
-            if booster is not None:
-                score = booster.predict(found.rows, num_threads=context.threads)
+            if trees is not None:
+                score = trees.predict(found.rows, num_threads=context.threads)
             sizes[found.customers + 1] = np.diff(found.start)
             items.append(found.items)
             scores.append(score.astype(np.float32))
         self._start = np.cumsum(sizes)
         self._items, self._scores = np.concatenate(items), np.concatenate(scores)
         self._gain: dict[str, float] = {}
-        if booster is not None:
-            gain = booster.feature_importance("gain")
+        if trees is not None:
+            gain = trees.feature_importance("gain")
             share = gain / max(gain.sum(), 1e-300)
             self._gain = dict(zip(now.names, share.tolist(), strict=True))
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from restock.benchmarks import growth, speed_ease, speed_growth, speed_models, speed_tifu_knn
+from restock.benchmarks import (
+    growth,
+    speed_ease,
+    speed_growth,
+    speed_models,
+    speed_rerank,
+    speed_tifu_knn,
+)
+from restock.models import FitContext, create
 
 pytestmark = pytest.mark.unit
 
@@ -63,3 +71,13 @@ def test_growth_is_a_slope_and_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert {f"{name}_seconds_x{factor}" for factor in (1, 10, 30)} <= names
         assert f"{name}_growth" in names
     assert (tmp_path / "img" / "growth.png").stat().st_size > 10_000
+
+
+def test_a_night_with_rerank_is_the_second_half_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = growth.orders(300, 60)
+    monkeypatch.setattr(speed_rerank.Interactions, "from_frame", lambda frame: data)
+    monkeypatch.setattr(speed_rerank, "CONTEXT", FitContext())
+    monkeypatch.setattr(speed_rerank, "Rerank", lambda: create("rerank", trees=5, cutoffs=2))
+    night, fit = speed_rerank.figures()
+    assert night.agreement == 1
+    assert 0 < night.value < fit.value
