@@ -10,13 +10,15 @@ ndcg_at_10.<model>, revenue_share_at_10.<model>  lists of any items.
 new_ndcg_at_10.<model>  lists asked for items never bought before, judged on such items.
 ndcg_at_10.<model>.<group>  the same by groups of markets.
 fit_seconds.<model>  one fit on the orders before the last cut-off.
-lift.<model>  ndcg_at_10 over that of plain personal frequency, minus 1, paired by customer.
+lift.<model>  ndcg_at_10 over that of ``frequency``, minus 1, paired by customer. ``frequency`` is
+    plain personal frequency with ties broken by what sells now, ``frequency_by_code`` by item code.
 netted.…  with the cleaning that ``restock`` uses by default (cancellations taken off their
     orders, home market of the last order): not the protocol's.
 dunnhumby.…  one window of 28 days of the Complete Journey (see ``benchmarks.dunnhumby``).
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -31,13 +33,16 @@ from restock.benchmarks.figures import Figure, report
 from restock.benchmarks.quality_plot import draw
 from restock.dataset import Interactions, load_sample
 from restock.evaluation import Fold, Scorecard, evaluate, rolling_folds
-from restock.models import available, create, preset
+from restock.models import FitContext, available, create, preset
 
 K = 10
 RESAMPLES = 2000
 NEXT_LARGEST = 10
-FREQUENCY: dict[str, Any] = {"popularity": 0.0, "half_life_days": None}
-"""``reorder`` so configured is plain personal frequency."""
+FREQUENCY: dict[str, Any] = {"popularity": 0.01, "half_life_days": None}
+"""``reorder`` so configured is plain personal frequency, ties broken by what sells now."""
+BY_CODE: dict[str, Any] = {"popularity": 0.0, "half_life_days": None}
+"""The same with ties left to the item code, which most customers' lists are full of."""
+CONTEXT = FitContext(threads=os.cpu_count() or 1)
 FloatArray = NDArray[np.float64]
 Configs = dict[str, tuple[str, dict[str, Any]]]
 
@@ -55,6 +60,7 @@ def configs(names: Iterable[str]) -> Configs:
     """What is judged, by the name in the figures: models as they are, and two variations."""
     found: Configs = {name: (name, {}) for name in names}
     found["frequency"] = ("reorder", FREQUENCY)
+    found["frequency_by_code"] = ("reorder", BY_CODE)
     if "rerank" in found:
         found["rerank_value_aware"] = ("rerank", preset("rerank", "value_aware"))
     return found
@@ -66,7 +72,7 @@ def judge(folds: Iterable[Fold], what: Configs) -> dict[str, Judged]:
     for fold in folds:
         for label, (name, config) in what.items():
             start = time.perf_counter()
-            model = create(name, **config).fit(fold.train)
+            model = create(name, **config).fit(fold.train, CONTEXT)
             found[label].seconds = time.perf_counter() - start
             for history in ("any", "new"):
                 lists = model.recommend(fold.customers, K, history=history, allowed=fold.candidates)
@@ -89,7 +95,7 @@ def figures(names: list[str], plot: Path | None) -> Iterator[Figure]:
         draw({label: one.any for label, one in judged.items()}, f"ndcg_at_{K}", plot)
     netted = Interactions.from_frame(load_sample().orders)
     quick = [name for name in names if name in ("reorder", "blend", "rerank")]
-    for label, one in judge(windows(netted), configs(quick)).items():
+    for label, one in judge(windows(netted), {name: (name, {}) for name in quick}).items():
         yield from overall(label, one.any, "netted.")
     groceries = configs(name for name in names if name in dunnhumby.MODELS)
     for label, (name, config) in groceries.items():

@@ -39,7 +39,7 @@ QUICK = ["popular", "reorder", "item_knn"]
 
 def test_every_model_is_judged_on_every_window() -> None:
     found = quality.judge(quality.windows(many()), quality.configs(QUICK))
-    assert set(found) == {*QUICK, "frequency"}
+    assert set(found) == {*QUICK, "frequency", "frequency_by_code"}
     for label, judged in found.items():
         assert len({card.fold_hash for card in judged.any}) == len(judged.any) == 6
         figures = {figure.figure: figure for figure in quality.of_model(label, judged)}
