@@ -60,7 +60,7 @@ system: ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
 
 bench-quality: $(DEV) ## how good the models are, as in docs/quality.md
-	$(BIN)/python -m restock.benchmarks.quality --plot docs/img/quality.png
+	$(BIN)/python -m restock.benchmarks.quality --plots docs/img
 
 bench-models: $(DEV) ## how fast the models are, beside their peers
 	$(BIN)/python -m restock.benchmarks.speed_models

@@ -7,8 +7,8 @@ from restock.evaluation import Scorecard
 STYLES = ("-", "--", ":")
 
 
-def draw(judged: dict[str, list[Scorecard]], metric: str, path: Path) -> None:
-    """One line per model over the cut-offs, named where it ends, the best on top."""
+def draw(judged: dict[str, list[Scorecard]], metric: str, folder: Path) -> None:
+    """``quality.png``: one line per model over the cut-offs, the best first in the legend."""
     from matplotlib.figure import Figure as Picture
 
     picture = Picture(figsize=(9, 5.5), layout="constrained")
@@ -27,5 +27,5 @@ def draw(judged: dict[str, list[Scorecard]], metric: str, path: Path) -> None:
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.savefig(path, dpi=130)
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.savefig(folder / "quality.png", dpi=130)

@@ -6,21 +6,22 @@ import pytest
 from contracts.orders import many
 
 from restock.benchmarks import quality
-from restock.benchmarks.cost_plot import Point, draw, frontier, measure
+from restock.benchmarks.cost_plot import Point, draw, frontier
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_point_has_the_accuracy_of_the_quality_benchmark(tmp_path: Path) -> None:
-    names = ["popular", "reorder"]
-    points = list(measure(many(), names))
-    judged = quality.judge(quality.windows(many()), {name: (name, {}) for name in names})
-    for point, (label, one) in zip(points, judged.items(), strict=True):
+    what = {name: (name, {}) for name in ("popular", "reorder")}
+    points = []
+    for label, one in quality.judge(quality.windows(many()), what).items():
+        found = quality.point(label, one)
         ndcg, *_ = quality.of_model(label, one)
-        assert point.ndcg == pytest.approx(ndcg.value)
-        assert point.seconds > 0
-    draw(points, tmp_path / "img" / "plot.png")
-    assert (tmp_path / "img" / "plot.png").stat().st_size > 10_000
+        assert found.ndcg == pytest.approx(ndcg.value)
+        assert found.seconds > 0
+        points.append(found)
+    draw(points, tmp_path / "img")
+    assert (tmp_path / "img" / "accuracy-cost.png").stat().st_size > 10_000
 
 
 def test_the_frontier_holds_what_nothing_cheaper_beats() -> None:

@@ -48,7 +48,7 @@ def test_every_model_is_judged_on_every_window() -> None:
         assert 0 < figures[f"revenue_share_at_10.{label}"].value < 1
         new = np.concatenate([card.column("ndcg_at_10_new") for card in judged.new])
         assert figures[f"new_ndcg_at_10.{label}"].value == pytest.approx(np.nanmean(new))
-        assert figures[f"fit_seconds.{label}"].value > 0
+        assert figures[f"cpu_seconds.{label}"].value > 0
     assert quality.configs(["rerank"])["rerank_value_aware"][1]["value_exponent"] > 0
 
 
