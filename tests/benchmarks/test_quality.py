@@ -80,7 +80,5 @@ def test_choices_are_made_on_windows_before_the_first_that_is_judged() -> None:
 
 def test_the_windows_can_be_looked_at(tmp_path: Path) -> None:
     judged = quality.judge(quality.windows(many()), quality.configs(["reorder"]))
-    quality.draw(
-        {label: one.any for label, one in judged.items()}, "ndcg_at_10", tmp_path / "a.png"
-    )
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    quality.draw_windows({label: one.any for label, one in judged.items()}, "ndcg_at_10", tmp_path)
+    assert (tmp_path / "quality.png").read_bytes().startswith(b"\x89PNG")
