@@ -63,6 +63,13 @@ class Recommender(ABC, Generic[C]):
         self.config: C = config if config is not None else self.config_class()
         self._past: Past | None = None
 
+    def __repr__(self) -> str:
+        """The name, the parameters that differ from their defaults, and whether it is fitted."""
+        usual = self.config_class()
+        said = [f"{key}={v!r}" for key, v in self.config if v != getattr(usual, key)]
+        state = "not fitted" if self._past is None else "fitted"
+        return f"<{self.name} {', '.join([*said, state])}>"
+
     # what a subclass writes ---------------------------------------------------------------
     @abstractmethod
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
@@ -84,9 +91,14 @@ class Recommender(ABC, Generic[C]):
     def fit(self, interactions: Interactions, context: FitContext | None = None) -> Self:
         """Learn from interactions (everything in them is past). Returns itself.
 
-        Raises ValueError when there is no line to learn from, ImportError when an extra is
-        missing, CannotFit when the machine lacks what this fit needs: all before it starts.
+        Raises TypeError when given anything else (a frame), ValueError when there is no line
+        to learn from, ImportError when an extra is missing, CannotFit when the machine lacks what this fit needs: all before it starts.
         """
+        if not isinstance(interactions, Interactions):
+            raise TypeError(
+                f"{self.name}: fit takes Interactions, not {type(interactions).__name__}; "
+                "Interactions.from_frame(frame) makes them from a frame of order lines"
+            )
         context = context or FitContext()
         check_extras(self.name, self.extras)
         if len(interactions) == 0:
@@ -209,12 +221,12 @@ class Recommender(ABC, Generic[C]):
         return codes.astype(np.int32), mask
 
     # files --------------------------------------------------------------------------------
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write ``model.npz`` (arrays, no pickle) and ``model.json`` (name, config, schema).
 
         The same model always gives the same bytes.
         """
-        past = self.past
+        past, folder = self.past, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         own = {f"own.{key}": value for key, value in self._state().items()}
         np.savez(folder / "model.npz", allow_pickle=False, **past.arrays(), **own)
@@ -228,8 +240,9 @@ class Recommender(ABC, Generic[C]):
         (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True))
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path | str) -> Self:
         """Read what ``save`` wrote. No stored code is run."""
+        folder = Path(folder)
         about = json.loads((folder / "model.json").read_text())
         if about["schema_version"] != SCHEMA_VERSION or about["name"] != cls.name:
             raise ValueError(

@@ -58,10 +58,15 @@ def available() -> dict[str, str]:
     return {name: _state_of(name) for name in MODELS}
 
 
-def load(folder: Path) -> Recommender[Any]:
+def load(folder: Path | str) -> Recommender[Any]:
     """Read a model that ``save`` wrote, whatever its class. No stored code is run."""
-    about = json.loads((Path(folder) / "model.json").read_text())
-    return model_class(about["name"]).load(Path(folder))
+    page = Path(folder) / "model.json"
+    if not page.is_file():
+        raise FileNotFoundError(
+            f"there is no model in {folder}: expected a folder with model.json and model.npz, "
+            "which model.save(folder) writes"
+        )
+    return model_class(json.loads(page.read_text())["name"]).load(folder)
 
 
 def _state_of(name: str) -> str:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from contracts.orders import many
+from contracts.orders import Orders, many
 
 from restock.models import available, create, load, registry
 from restock.models.sar import Sar
@@ -60,6 +60,27 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     assert available()["reorder"] == "ready"
     with pytest.raises(ImportError, match=r"sar needs more: pip install 'restock\[spark\]'"):
         create("sar").fit(many())
+
+
+def test_a_model_says_what_it_is() -> None:
+    assert repr(create("reorder")) == "<reorder not fitted>"
+    model = create("reorder", half_life_days=90).fit(many())
+    assert repr(model) == "<reorder half_life_days=90.0, fitted>"
+
+
+def test_a_frame_is_refused_with_the_way_to_interactions() -> None:
+    frame = Orders(((0, 0, 0, 1),)).frame()
+    with pytest.raises(TypeError, match=r"not DataFrame; Interactions\.from_frame\(frame\)"):
+        create("reorder").fit(frame)
+
+
+def test_a_folder_may_be_text_and_one_without_a_model_is_named(tmp_path: Path) -> None:
+    folder = str(tmp_path / "model")
+    create("reorder").fit(many()).save(folder)
+    assert load(folder).name == "reorder"
+    assert registry.model_class("reorder").load(folder).name == "reorder"
+    with pytest.raises(FileNotFoundError, match=r"no model in nope: expected .*model\.json"):
+        load("nope")
 
 
 def test_loading_refuses_what_it_does_not_know(tmp_path: Path) -> None:
