@@ -46,11 +46,11 @@ class Catalogue:
         return pd.Index(self.items["id"].to_pandas())
 
     def customer_codes(self, ids: Sequence[str]) -> IntArray:
-        """Codes (int32) of customer ids; KeyError names the first unknown one."""
+        """Codes (int32) of customer ids, which are text; KeyError names the first unknown one."""
         return _codes(self._customer_index, ids, "customer")
 
     def item_codes(self, ids: Sequence[str]) -> IntArray:
-        """Codes (int32) of item ids; KeyError names the first unknown one."""
+        """Codes (int32) of item ids, which are text; KeyError names the first unknown one."""
         return _codes(self._item_index, ids, "item")
 
     def market_code(self, market: str) -> int:
@@ -81,7 +81,8 @@ def _codes(index: pd.Index, ids: Sequence[str], kind: str) -> IntArray:
     codes = index.get_indexer(pd.Index(ids))
     if (codes < 0).any():
         unknown = ids[int(np.argmax(codes < 0))]
-        raise KeyError(f"no {kind} {unknown!r} in these interactions")
+        remedy = "" if isinstance(unknown, str) else f": ids are text, such as {str(unknown)!r}"
+        raise KeyError(f"no {kind} {unknown!r} in these interactions{remedy}")
     return codes.astype(np.int32)
 
 

@@ -16,8 +16,12 @@ from restock.dataset.texts import factorize
 def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[Any]], Catalogue]:
     """The columns of ``Interactions`` and their catalogue, from a clean frame.
 
-    Raises ValueError naming the column that is missing or holds what cannot be encoded.
+    Raises TypeError when it is no frame, and ValueError naming the column that is missing or
+    holds what cannot be encoded.
     """
+    if not isinstance(frame, pd.DataFrame):
+        remedy = "pass its .orders" if hasattr(frame, "orders") else "read_orders makes one"
+        raise TypeError(f"order lines come as a frame, not as {type(frame).__name__}: {remedy}")
     _check(frame)
     customer, customer_ids = _factorize(frame[c.CUSTOMER])
     item, item_ids = _factorize(frame[c.ITEM])

@@ -35,13 +35,22 @@ _EPOCH = dt.date(1970, 1, 1)
 
 
 def minute_of(day: dt.date) -> int:
-    """Minutes from 1970-01-01 to the local midnight that starts ``day``."""
+    """Minutes from 1970-01-01 to the local midnight that starts ``day``.
+
+    TypeError on anything but a date: a text, or a moment within a day.
+    """
+    if not isinstance(day, dt.date) or isinstance(day, dt.datetime):
+        raise TypeError(f"{day!r} is no date: write datetime.date(2011, 6, 25) for 2011-06-25")
     return (day - _EPOCH).days * MINUTES_PER_DAY
 
 
 def day_of(minute: int) -> dt.date:
     """The local date that contains ``minute``."""
     return _EPOCH + dt.timedelta(days=int(minute) // MINUTES_PER_DAY)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +108,8 @@ class Interactions:
 
         Lines of one order and item are added up; an order happens at the time of its first
         line; a customer belongs to the market of the last order. The result does not depend
-        on the order of the rows. Raises ValueError on rows that ``read_orders`` would have
-        set aside, naming the column.
+        on the order of the rows. Raises TypeError on anything but a frame, and ValueError on
+        rows that ``read_orders`` would have set aside, naming the column.
         """
         columns, catalogue = encode(frame)
         last = int(columns["minute"].max()) if columns["minute"].size else 0
@@ -113,9 +122,11 @@ class Interactions:
         return int(self.customer.size)
 
     def __repr__(self) -> str:
+        """Counts what has a line here; the catalogue may hold more."""
+        markets = np.unique(self.catalogue.customer_market[self.customers]).size
         return (
-            f"Interactions({len(self):,} lines, {self.n_customers:,} customers, "
-            f"{self.n_items:,} items, {len(self.catalogue.markets)} markets, "
+            f"Interactions({len(self):,} lines of {_counted(np.unique(self.item).size, 'item')}, "
+            f"{_counted(self.customers.size, 'customer')} of {_counted(markets, 'market')}, "
             f"before {day_of(self.as_of)})"
         )
 

@@ -92,7 +92,8 @@ class Recommender(ABC, Generic[C]):
         """Learn from interactions (everything in them is past). Returns itself.
 
         Raises TypeError when given anything else (a frame), ValueError when there is no line
-        to learn from, ImportError when an extra is missing, CannotFit when the machine lacks what this fit needs: all before it starts.
+        to learn from, ImportError when an extra is missing, CannotFit when the machine lacks
+        what this fit needs: all before it starts.
         """
         if not isinstance(interactions, Interactions):
             raise TypeError(

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from restock.dataset import Interactions
+from restock.dataset import CleanOrders, Interactions
 from restock.dataset.interactions import LINE_COLUMNS, day_of, minute_of
 
 pytestmark = pytest.mark.unit
@@ -60,6 +60,33 @@ def test_lines_are_sorted_by_customer_and_time_and_an_order_has_one_time(small):
     assert x.as_of_date == dt.date(2024, 3, 6)
     for name, dtype in LINE_COLUMNS.items():
         assert getattr(x, name).dtype == dtype
+
+
+def test_it_counts_what_has_a_line_here(small):
+    x = Interactions.from_frame(small)
+    assert repr(x) == (
+        "Interactions(6 lines of 2 items, 3 customers of 2 markets, before 2024-03-06)"
+    )
+    assert repr(x.of_market("FR").before(dt.date(2024, 3, 5))) == (
+        "Interactions(3 lines of 2 items, 1 customer of 1 market, before 2024-03-05)"
+    )
+    assert "0 lines of 0 items, 0 customers of 0 markets" in repr(x.before(dt.date(2024, 1, 1)))
+
+
+def test_what_is_of_the_wrong_type_is_refused_with_the_remedy(small):
+    clean = CleanOrders(small, small.iloc[:0], report=None)
+    with pytest.raises(TypeError, match=r"not as CleanOrders: pass its \.orders"):
+        Interactions.from_frame(clean)
+    with pytest.raises(TypeError, match=r"not as str: read_orders makes one"):
+        Interactions.from_frame("orders.csv")
+    x = Interactions.from_frame(small)
+    for day in ("2011-06-25", pd.Timestamp("2011-06-25 12:00"), dt.datetime(2011, 6, 25)):
+        with pytest.raises(TypeError, match=r"is no date: write datetime\.date\(2011, 6, 25\)"):
+            x.before(day)
+        with pytest.raises(TypeError, match="is no date"):
+            x.between(dt.date(2011, 6, 1), day)
+    with pytest.raises(KeyError, match="no customer 12583 .*ids are text, such as '12583'"):
+        x.catalogue.customer_codes([12583])
 
 
 def test_lines_of_one_order_and_item_are_added_up(order_lines):
