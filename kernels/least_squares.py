@@ -104,7 +104,8 @@ def score_factors(
     """``left[row] . right[:, j]`` for every row and column, in float64, rounded once.
 
     left: float32 (n × k). right: float32 (k × m), the factors of the items ``codes`` (m).
-    A negative row has no factors. Returns (rows × n_items), -inf where there are none.
+    A negative row has no factors. Returns (rows × n_items), -inf where there are none and
+    where the product is not above 0: the factors then say nothing for an item.
     """
     scores = np.full((rows.size, n_items), -np.inf, dtype=np.float32)
     total = np.empty(codes.size, dtype=np.float64)
@@ -117,5 +118,6 @@ def score_factors(
             for column in range(codes.size):
                 total[column] += value * right[factor, column]
         for column in range(codes.size):
-            scores[at, codes[column]] = total[column]
+            if total[column] > 0.0:
+                scores[at, codes[column]] = total[column]
     return scores

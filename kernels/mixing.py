@@ -53,3 +53,21 @@ def scale_and_add_prior(
                 scores[row, item] = np.float32(scale * known + weight * share)
             else:
                 scores[row, item] = -np.inf
+
+
+@kernel
+def make_positive(scores: NDArray[np.float32]) -> None:
+    """Replace each score of a row by ``exp(score - best of the row)``, in place (rows × items).
+
+    The order stays, the best is 1, nothing is below the smallest normal float32; -inf stays.
+    """
+    least = np.float32(np.finfo(np.float32).tiny)
+    rows, n_items = scores.shape
+    for row in range(rows):
+        best = np.float32(-np.inf)
+        for item in range(n_items):
+            best = max(best, scores[row, item])
+        for item in range(n_items):
+            if scores[row, item] > -np.inf:
+                gap = np.float64(scores[row, item]) - np.float64(best)
+                scores[row, item] = max(np.float32(np.exp(gap)), least)

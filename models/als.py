@@ -48,7 +48,7 @@ class Als(Recommender[AlsConfig]):
 
     where p is 1 for what was bought and 0 elsewhere, and n counts the items of a customer or
     the customers of an item (weighted-lambda regularisation: Zhou et al., AAIM 2008).
-    ``score(c, i) = x_c . y_i``.
+    ``score(c, i) = x_c . y_i``, where that is above 0.
 
     With ``FitContext.spark`` Spark fits; without, a kernel of ``restock`` does, on the cores
     of ``FitContext.threads``. Both minimise the same sum, from different random starts.

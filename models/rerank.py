@@ -123,9 +123,11 @@ class Rerank(Hybrid[RerankConfig]):
             score = found.votes
             if trees is not None:
                 score = trees.predict(found.rows, num_threads=context.threads)
-            sizes[found.customers + 1] = np.diff(found.start)
+            each = np.diff(found.start)
+            best = np.repeat(np.maximum.reduceat(score, found.start[:-1]), each)
+            sizes[found.customers + 1] = each
             items.append(found.items)
-            scores.append(score.astype(np.float32))
+            scores.append(np.exp(score - best).astype(np.float32))  # above 0, the best is 1
         self._start = np.cumsum(sizes)
         self._items, self._scores = np.concatenate(items), np.concatenate(scores)
         self._gain: dict[str, float] = {}

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
+from restock.kernels.mixing import make_positive
 from restock.kernels.wide_deep import put_own, score
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
@@ -70,14 +71,14 @@ class WideDeepConfig(Config):
 class WideDeep(Recommender[WideDeepConfig]):
     """Cheng et al., "Wide & Deep Learning for Recommender Systems" (DLRS 2016), eq. 3.
 
-    ``score(c, j) = offset + wide + deep``: wide is linear in crosses (orders × days since the
+    ``score(c, j) = exp(z(c, j) - max_j z(c, j))``, an item's share of the softmax beside that of
+    the best, with ``z = offset + wide + deep``: wide is linear in crosses (orders × days since the
     last, market × popularity × bought before) and in the features of the pair; deep is
     ``w · relu(W2 relu(W1 x + b1) + b2)`` with x the embeddings of customer, item and market,
     the calendar, the features of both (``interactions.features``) and of the pair. The
     offset, what is known before training, is the logarithm of the decayed number of order
     lines, or of the item's share of the market. Trained by a sampled softmax over the
-    purchases after earlier cut-offs, with everything computed as of those. A customer's score
-    for an item is a log-probability up to a constant.
+    purchases after earlier cut-offs, with everything computed as of those.
 
     Cost: fit = epochs × cut-offs × customers × purchases × negatives × hidden × second;
     scores = customers × items × hidden × second.
@@ -191,6 +192,7 @@ class WideDeep(Recommender[WideDeepConfig]):
             past.n_items,
         )
         put_own(scores, customers, past.bought_indptr, past.bought_items, known["pair_score"])
+        make_positive(scores)
         return scores
 
     def _state(self) -> State:

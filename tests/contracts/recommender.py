@@ -233,6 +233,13 @@ class RecommenderContract:
             np.testing.assert_array_equal(items[~fallback & (items >= 0)], best)
 
     @unit
+    def test_a_score_with_evidence_is_above_0(self) -> None:
+        """Hybrids scale scores by the best of each customer."""
+        train = many()
+        scores = self.model().fit(train).scores(everyone(train))
+        assert (scores[scores > -np.inf] > 0).all()
+
+    @unit
     @given(orders, st.sampled_from(HISTORIES))
     @some
     def test_a_short_list_is_the_start_of_a_long_one(self, found: Orders, history: str) -> None:

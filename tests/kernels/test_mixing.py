@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restock.kernels.mixing import add_scaled, scale_and_add_prior
+from restock.kernels.mixing import add_scaled, make_positive, scale_and_add_prior
 
 pytestmark = pytest.mark.unit
 
@@ -44,3 +44,12 @@ def test_a_prior_is_added_to_scaled_scores(
     rows = np.array([1], dtype=np.int32)
     scale_and_add_prior(table, np.array([[9, 9], prior], dtype=np.float32), rows, 3.0)
     assert table[0].tolist() == expected
+
+
+def test_scores_become_positive_and_keep_their_order() -> None:
+    scores = np.array([[-3.0, -np.inf, -1.0, -200.0], [-np.inf] * 4], dtype=np.float32)
+    make_positive(scores)
+    np.testing.assert_allclose(scores[0, [0, 2]], [np.exp(-2.0), 1.0], rtol=1e-6)
+    assert 0 < scores[0, 3] < 1e-30
+    assert scores[0, 1] == -np.inf
+    assert (scores[1] == -np.inf).all()
