@@ -9,7 +9,7 @@ from pydantic import Field
 from restock.dataset.catalogue import IntArray
 from restock.kernels.mixing import add_scaled
 from restock.models.base import Config
-from restock.models.hybrid import Hybrid, Member
+from restock.models.hybrid import Hybrid, Member, Members
 
 
 class Vote(Member):
@@ -22,13 +22,10 @@ class Vote(Member):
 class BlendConfig(Config):
     """Who votes."""
 
-    members: tuple[Vote, ...] = Field(
-        (
-            Vote(name="reorder", weight=1.0),
-            Vote(name="item_knn", weight=0.4),
-            Vote(name="popular", weight=0.05),
-        ),
-        min_length=1,
+    members: Members[Vote] = (
+        Vote(name="reorder", weight=1.0),
+        Vote(name="item_knn", weight=0.4),
+        Vote(name="popular", weight=0.05),
     )
     """The members."""
 

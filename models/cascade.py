@@ -9,7 +9,7 @@ from pydantic import Field
 
 from restock.kernels.merging import in_sequence
 from restock.models.base import Config
-from restock.models.hybrid import Member
+from restock.models.hybrid import Member, Members
 from restock.models.merged import Merged
 
 
@@ -23,10 +23,7 @@ class Stage(Member):
 class CascadeConfig(Config):
     """Who comes first."""
 
-    stages: tuple[Stage, ...] = Field(
-        (Stage(name="reorder"), Stage(name="item_knn")),
-        min_length=1,
-    )
+    stages: Members[Stage] = (Stage(name="reorder"), Stage(name="item_knn"))
     """The members, the first one first."""
 
 

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from restock.dataset import Interactions
 from restock.models.base import Config, Recommender, State
@@ -35,6 +35,18 @@ class Member(Config):
 
 
 H = TypeVar("H", bound=Config)
+M = TypeVar("M", bound=Member)
+
+
+def _some(members: tuple[M, ...]) -> tuple[M, ...]:
+    if not members:
+        raise ValueError("at least one is needed")
+    return members
+
+
+Members = Annotated[tuple[M, ...], AfterValidator(_some)]
+"""The members of a hybrid: at least one. Counted after each was checked, so that a mistake
+inside a member is told as what it is (``min_length`` would also find the tuple too short)."""
 
 
 class Hybrid(Recommender[H]):

@@ -1,7 +1,7 @@
 """A parallel hybrid: who serves this customer, and whose turn is this place?"""
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +9,22 @@ from pydantic import Field, model_validator
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
+from restock.dataset.columns import MARKET_PATTERN
 from restock.kernels.merging import by_pattern
 from restock.models.base import _HISTORY, BoolArray, Config, History, State
 from restock.models.context import FitContext
-from restock.models.hybrid import Member
+from restock.models.hybrid import Member, Members
 from restock.models.merged import Merged
 from restock.models.space import Choice, Space
+
+Market = Annotated[str, Field(pattern=MARKET_PATTERN)]
 
 
 class Turn(Member):
     """A member, whom it serves, and what it may offer. Without a condition it serves everybody."""
 
-    markets: tuple[str, ...] = ()
-    """Serves customers of these markets only; empty: of all."""
+    markets: tuple[Market, ...] = ()
+    """Codes of the markets whose customers it serves; empty: of all."""
 
     feature: str | None = None
     """A customer feature that decides, such as ``orders``, ``spend`` or one of your own."""
@@ -40,16 +43,18 @@ class Turn(Member):
         bounded = self.at_least is not None or self.below is not None
         if bounded != (self.feature is not None):
             raise ValueError("a condition needs both: a feature, and at_least or below")
+        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
+            raise ValueError(
+                f"at_least {self.at_least:g} must be less than below {self.below:g}: "
+                "no value fulfils both"
+            )
         return self
 
 
 class SwitchConfig(Config):
     """Who serves whom, and in which places."""
 
-    members: tuple[Turn, ...] = Field(
-        (Turn(name="blend"), Turn(name="item_knn", history="new")),
-        min_length=1,
-    )
+    members: Members[Turn] = (Turn(name="blend"), Turn(name="item_knn", history="new"))
     """The members: a place goes to the first that serves the customer and has an item left."""
 
     pattern: tuple[int, ...] = Field((0,), min_length=1)

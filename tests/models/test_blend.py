@@ -99,5 +99,16 @@ def test_a_wrong_member_is_refused(member: dict, message: str) -> None:
 
 @pytest.mark.unit
 def test_a_blend_of_nothing_is_refused() -> None:
-    with pytest.raises(ValidationError, match="members"):
+    with pytest.raises(ValidationError, match="members\n.*at least one is needed"):
         create("blend", members=[])
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("name", "field"), [("blend", "members"), ("cascade", "stages"), ("switch", "members")]
+)
+def test_a_mistake_inside_a_member_is_the_only_one_that_is_told(name: str, field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        create(name, **{field: [{"name": "sarr"}]})
+    (error,) = refused.value.errors()
+    assert error["loc"] == (field, 0, "config")

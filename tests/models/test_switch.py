@@ -144,6 +144,10 @@ def test_who_serves_whom_is_saved(tmp_path) -> None:
         ({"members": [HABIT | {"below": 3}]}, "a condition needs both"),
         ({"members": [HABIT | {"feature": "orders"}]}, "a condition needs both"),
         ({"members": [HABIT | {"history": "old"}]}, "history"),
+        ({"members": [HABIT | FEW | {"at_least": 2}]}, "at_least 2 must be less than below 2"),
+        ({"members": [HABIT | FEW | {"at_least": 2.5}]}, "at_least 2.5 must be less than below 2"),
+        ({"members": [HABIT | {"markets": ["FR", "gb"]}]}, r"markets\.1\n"),
+        ({"members": [HABIT | {"markets": ["GB\n"]}]}, r"markets\.0\n"),
     ],
 )
 def test_a_wrong_switch_is_refused(config: dict, message: str) -> None:
