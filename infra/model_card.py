@@ -24,7 +24,7 @@ LIMITS = (
     "It knows nothing from {as_of} on; refit it as orders come in.",
     "It lists whatever was ever ordered: what is out of stock or not sold here must be filtered.",
     "Customers without an order get what is popular in their market, marked as fallback.",
-    "Scores rank the items of one customer. They are no probabilities, and those of two "
+    "Scores rank the items of one customer. Unless the model's page says more, those of two "
     "customers or two models do not compare.",
 )
 
@@ -64,10 +64,10 @@ class ModelCard(BaseModel):
         intended_use: str = INTENDED_USE,
     ) -> Self:
         """The card of a model that was fitted on these interactions. ValueError on others."""
-        if model.past.catalogue_hash != interactions.catalogue.hash:
+        if not _fitted_on(model, interactions):
             raise ValueError(
-                f"this {model.name} was fitted on other interactions: its codes would name other "
-                "customers and items; give those that it was fitted on"
+                f"this {model.name} was fitted on other interactions: give those that it was "
+                "fitted on, cut and selected as they were then (before, of_market)"
             )
         catalogue = interactions.catalogue
         sizes = np.bincount(
@@ -115,6 +115,16 @@ class ModelCard(BaseModel):
                 "",
             ]
         )
+
+
+def _fitted_on(model: Recommender[Any], interactions: Interactions) -> bool:
+    """Whether the codes mean the same, and the model knows the same customers' same items."""
+    past, pairs = model.past, interactions.pairs
+    return (
+        past.catalogue_hash == interactions.catalogue.hash
+        and np.array_equal(past.bought_indptr, pairs.indptr)
+        and np.array_equal(past.bought_items, pairs.item)
+    )
 
 
 def _limits(as_of: dt.date, markets: Mapping[str, int]) -> tuple[str, ...]:

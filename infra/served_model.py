@@ -7,10 +7,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from restock.dataset import Catalogue
 from restock.dataset import columns as c
 from restock.dataset.catalogue import IntArray
+from restock.dataset.texts import Texts
 from restock.models import Recommendations, Recommender, load
 
 DEFAULTS: dict[str, Any] = {"k": 10, "history": "any"}
@@ -33,15 +35,17 @@ class ServedModel:
     ) -> pd.DataFrame:
         """Lists for the customers of a request, in its order; best first, ``rank`` from 1.
 
-        model_input: ``customer_id`` and, where known, ``market``. params: ``k`` and
+        model_input: ``customer_id``, of which whole numbers are taken as their text, and, where
+        known, ``market``. params: ``k`` and
         ``history``, as in ``Recommender.recommend``. A customer that the model does not know
         gets what is popular in the given market, or in all markets together where none is
         given or it is unknown too: rows with ``fallback``.
         """
         how = DEFAULTS | (params or {})
-        ids = model_input[c.CUSTOMER]
-        if ids.isna().any():
-            raise ValueError(f"row {int(np.argmax(ids.isna()))} has no {c.CUSTOMER}")
+        missing = model_input[c.CUSTOMER].isna()
+        if missing.any():
+            raise ValueError(f"row {int(np.argmax(missing))} has no {c.CUSTOMER}")
+        ids = Texts.of(model_input[c.CUSTOMER]).objects()
         codes = self._customers.get_indexer(pd.Index(ids)).astype(np.int32)
         known = codes >= 0
         lists = self.model.recommend(codes[known], int(how["k"]), history=how["history"])
@@ -70,12 +74,12 @@ class ServedModel:
         scores[:, :width] = popular.share[row, :width] - np.float32(1.0)
         return Recommendations(row.astype(np.int32), items, scores, items >= 0)
 
-    def _rows(self, ids: pd.Series, lists: Recommendations) -> pd.DataFrame:
+    def _rows(self, ids: NDArray[np.object_], lists: Recommendations) -> pd.DataFrame:
         rows, places = np.nonzero(lists.items >= 0)
         items: IntArray = lists.items[rows, places]
         return pd.DataFrame(
             {
-                c.CUSTOMER: ids.to_numpy(dtype=object)[rows],
+                c.CUSTOMER: ids[rows],
                 "rank": (places + 1).astype(np.int32),
                 c.ITEM: self._items["id"].to_numpy()[items],
                 c.ITEM_NAME: self._items["name"].to_numpy()[items],

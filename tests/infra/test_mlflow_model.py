@@ -15,8 +15,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from contracts.orders import CUTOFF, many
+from contracts.orders import CUTOFF, Orders, many
 from contracts.publications import interactions as awkward
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
 from restock.dataset import Interactions
 from restock.infra import tracking
@@ -139,8 +141,17 @@ def test_the_card_tells_the_model_from_others(saved: Path, model: Recommender[An
     page = (folder / "card.md").read_text()
     for text in ("## Intended use", "| ndcg_at_10 | 0.25 |", "| FR |", "- `k1`: `", "2024-07-01"):
         assert text in page, text
-    with pytest.raises(ValueError, match="item_knn was fitted on other interactions"):
-        ModelCard.of(model, many(customers=3))
+
+
+@unit
+def test_a_model_is_logged_with_what_it_was_fitted_on_and_nothing_else(
+    model: Recommender[Any], tmp_path: Path
+) -> None:
+    orders = many()
+    for other in (many(customers=3), orders.of_market("FR"), orders.before(dt.date(2024, 3, 1))):
+        with pytest.raises(ValueError, match="other interactions: give those .*before, of_market"):
+            save_recommender(model, other, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 @unit
@@ -193,6 +204,29 @@ def test_unknown_customers_get_what_their_market_buys_and_are_told_so(
         rows["new"][["item_id", "score"]].reset_index(drop=True), lists[["item_id", "score"]]
     )
     assert set(loaded.predict(frame, {"history": "repeat"})["customer_id"]) == {"c10"}
+
+
+@unit
+def test_whole_numbers_are_taken_as_their_text(tmp_path: Path) -> None:
+    frame = Orders(((1, 0, 0, 1), (2, 1, 90, 2), (3, 2, 150, 1))).frame()
+    frame["customer_id"] = frame["customer_id"].str.removeprefix("c")
+    orders = Interactions.from_frame(frame)
+    model = create("reorder").fit(orders)
+    save_recommender(model, orders, tmp_path / "model")
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    wanted = loaded.predict(pd.DataFrame({"customer_id": ["3", "1", "7"]}))
+    assert set(wanted.loc[~wanted["fallback"], "customer_id"]) == {"3", "1"}
+    schema = loaded.metadata.get_input_schema()
+    for ids in ([[3], [1], [7]], [[3], ["1"], ["7"]], [[3.0], [1.0], [7.0]]):  # as a server reads
+        body = {"dataframe_split": {"columns": ["customer_id"], "data": ids}}
+        asked = infer_and_parse_data(body, schema)
+        pd.testing.assert_frame_equal(loaded.predict(asked), wanted, check_exact=True)
+    served = ServedModel(model, orders.catalogue)
+    for numbers in ([3, 1, 7], [3.0, 1.0, 7.0]):
+        answer = served.predict(pd.DataFrame({"customer_id": numbers}))
+        pd.testing.assert_frame_equal(answer, wanted, check_exact=True)
+    with pytest.raises(MlflowException, match="convert int64"):  # what the guide warns of
+        loaded.predict(pd.DataFrame({"customer_id": [3]}))
 
 
 @unit
