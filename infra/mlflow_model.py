@@ -45,7 +45,8 @@ def log_recommender(
 
     interactions: what it was fitted on, ValueError on others; MLflow keeps their ids, not their
     lines. name: of the logged model. metrics, intended_use: for its card.
-    registered_model_name: registers a version too. ``mlflow.pyfunc.load_model(info.model_uri).predict(frame)`` answers by ids.
+    registered_model_name: registers a version too.
+    ``mlflow.pyfunc.load_model(info.model_uri).predict(frame)`` answers by ids.
     """
     import mlflow.pyfunc
 
