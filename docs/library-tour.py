@@ -24,7 +24,7 @@ pd.set_option("display.width", 110, "display.max_columns", 10)
 # %% [markdown]
 # ## 1. Orders
 #
-# `load_sample()` reads two years of Online Retail, real B2B orders from 43 countries.
+# `load_sample()` reads two years of Online Retail, real B2B orders from 41 markets.
 # `read_orders("my.csv", columns={...})` does the same with your own. Nothing is dropped silently:
 # a line is kept, netted off by its cancellation, or set aside with its reason.
 
