@@ -13,7 +13,7 @@ from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import score_own
 from restock.models.base import Config, State
 from restock.models.context import FitContext
-from restock.models.hybrid import Hybrid, Member
+from restock.models.hybrid import Hybrid, Member, Members
 from restock.models.rerank_examples import Examples, Moment, examples
 from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
 
@@ -25,13 +25,10 @@ ROW_BYTES = 4 * 80  # of one candidate: float32 features
 class RerankConfig(Config):
     """Who proposes, what the trees learn from, and how they grow."""
 
-    members: tuple[Member, ...] = Field(
-        (
-            Member(name="reorder"),
-            Member(name="item_knn"),
-            Member(name="ease"),
-        ),
-        min_length=1,
+    members: Members[Member] = (
+        Member(name="reorder"),
+        Member(name="item_knn"),
+        Member(name="ease"),
     )
     """The models that propose new items; their scores are features."""
 

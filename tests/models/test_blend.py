@@ -105,7 +105,8 @@ def test_a_blend_of_nothing_is_refused() -> None:
 
 @pytest.mark.unit
 @pytest.mark.parametrize(
-    ("name", "field"), [("blend", "members"), ("cascade", "stages"), ("switch", "members")]
+    ("name", "field"),
+    [("blend", "members"), ("cascade", "stages"), ("rerank", "members"), ("switch", "members")],
 )
 def test_a_mistake_inside_a_member_is_the_only_one_that_is_told(name: str, field: str) -> None:
     with pytest.raises(ValidationError) as refused:
