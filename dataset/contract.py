@@ -4,9 +4,9 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from restock.dataset import columns as c
+from restock.dataset.schemas import pa
 
 MAX_ID_LENGTH = 200  # characters
 MIN_QUANTITY, MAX_QUANTITY = 1e-3, 1e7  # units on one line

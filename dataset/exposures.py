@@ -5,9 +5,9 @@ One row per shown item and position. The rows of one customer and time are one l
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from restock.dataset import columns as c
+from restock.dataset.schemas import pa
 
 MARKET = c.MARKET
 """Market code of the customer (text, ``^[A-Z]{2,8}$``)."""
