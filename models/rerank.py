@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from restock.kernels.neighbours import score_own
 from restock.models.base import Config, State
 from restock.models.context import FitContext
 from restock.models.hybrid import Hybrid, Member, Members
+from restock.models.requirements import CannotFit
 from restock.models.rerank_examples import Examples, Moment, examples
 from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
 
@@ -98,6 +100,17 @@ class Rerank(Hybrid[RerankConfig]):
 
     def _members(self) -> Sequence[Member]:
         return self.config.members
+
+    def check(self, interactions: Interactions, context: FitContext) -> None:
+        """As every hybrid; and LightGBM must load, which wants a library of the system."""
+        super().check(interactions, context)
+        try:
+            import_module("lightgbm")
+        except OSError as error:
+            raise CannotFit(
+                f"{self.name}: LightGBM does not load ({error}); install the OpenMP runtime "
+                "(Debian: apt-get install libgomp1)"
+            ) from error
 
     def memory_bytes(self, interactions: Interactions) -> int:
         """The members' peak, and the candidates of a quarter of the customers per cut-off."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from restock.dataset import Interactions
 from restock.dataset.features import Entity, Features, OrderFeatures
 from restock.dataset.interactions import minute_of
-from restock.models import FitContext, create, load
+from restock.models import CannotFit, FitContext, create, load
 from restock.models.hybrid import Member
 from restock.models.rerank_examples import examples
 from restock.models.rerank_features import HALF_LIVES, Known
@@ -186,3 +186,13 @@ def test_what_the_trees_used_adds_up_and_is_saved(tmp_path: Any) -> None:
     assert list(gain.values()) == sorted(gain.values(), reverse=True)
     model.save(tmp_path)
     assert load(tmp_path).importance == gain  # type: ignore[attr-defined]
+
+
+@pytest.mark.unit
+def test_a_system_without_openmp_is_told_before_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("restock.models.rerank.import_module", broken)
+    with pytest.raises(CannotFit, match=r"libgomp\.so\.1.*apt-get install libgomp1"):
+        create("rerank", **QUICK).fit(many())
