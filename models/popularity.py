@@ -43,6 +43,20 @@ def lines_by_market(
     return counts.reshape(n_markets, n_items)
 
 
+def selling_now(interactions: Interactions) -> NDArray[np.float64]:
+    """``p / max p`` of each pair's item in the customer's market (float64, pairs).
+
+    p are the market's recent order lines, as in `popular`.
+    """
+    lines = lines_by_market(interactions)
+    share = lines / np.maximum(lines.max(axis=1, keepdims=True), 1e-300)
+    pairs = interactions.pairs
+    found: NDArray[np.float64] = share[
+        interactions.catalogue.customer_market[pairs.customer], pairs.item
+    ]
+    return found
+
+
 def popularity(interactions: Interactions, half_life_days: float = HALF_LIFE_DAYS) -> Popularity:
     """Rank the items of each market by their weighted order lines.
 

@@ -12,7 +12,7 @@ from restock.kernels.neighbours import score_own
 from restock.models.affinity import HalfLife, affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
-from restock.models.popularity import lines_by_market
+from restock.models.popularity import selling_now
 from restock.models.space import LogUniform, Space
 
 
@@ -47,12 +47,9 @@ class Reorder(Recommender[ReorderConfig]):
     }
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        pairs = interactions.pairs
-        lines = lines_by_market(interactions)
-        share = lines / np.maximum(lines.max(axis=1, keepdims=True), 1e-300)
-        popular = share[interactions.catalogue.customer_market[pairs.customer], pairs.item]
         habit = affinity(interactions, self.config.half_life_days)
-        self._pair_score = (habit + self.config.popularity * popular).astype(np.float32)
+        season = self.config.popularity * selling_now(interactions)
+        self._pair_score = (habit + season).astype(np.float32)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         past = self.past

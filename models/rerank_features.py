@@ -11,6 +11,7 @@ from restock.dataset.catalogue import IntArray
 from restock.dataset.features import Entity
 from restock.dataset.interactions import MINUTES_PER_DAY
 from restock.models.popularity import lines_by_market
+from restock.models.similar_customers import basket_places
 
 YEAR = 364  # whole weeks: a year ago on the same day of the week
 ORDER_DECAY = 0.85  # what an order counts of the customer's next one
@@ -109,14 +110,10 @@ def _first_and_last(
 def orders_ago(interactions: Interactions) -> tuple[FloatArray, FloatArray]:
     """How many orders of the customer came after each line's order (lines), and the number of
     orders of each customer (customers)."""
-    key = interactions.customer.astype(np.int64) << 32 | interactions.order
-    fresh = np.ones(key.size, dtype=bool)
-    fresh[1:] = key[1:] != key[:-1]  # lines are sorted by customer, time, order
-    orders = np.bincount(interactions.customer[fresh], minlength=interactions.n_customers)
-    before = np.cumsum(orders) - orders
-    nth = np.cumsum(fresh) - 1 - before[interactions.customer]
-    ago = orders[interactions.customer] - 1 - nth
-    return ago.astype(np.float64), orders.astype(np.float64)
+    place, count = basket_places(interactions)
+    orders = np.zeros(interactions.n_customers)
+    orders[interactions.customer] = count
+    return (count - 1 - place).astype(np.float64), orders
 
 
 def _pairs(interactions: Interactions, horizon_days: int) -> Columns:

@@ -12,7 +12,6 @@ from restock.kernels.customers import nearest_rows, score_near
 from restock.kernels.neighbours import transpose
 from restock.kernels.policy import over_blocks
 from restock.models.past import Past
-from restock.models.popularity import lines_by_market
 
 CELLS_PER_BLOCK = 500_000  # 6 MB of codes and closeness at a time
 
@@ -112,17 +111,3 @@ def basket_places(interactions: Interactions) -> tuple[NDArray[np.int64], NDArra
     basket = np.cumsum(starts)
     first, last = indptr[:-1][customer], indptr[1:][customer] - 1
     return basket - basket[first], basket[last] - basket[first] + 1
-
-
-def selling_now(interactions: Interactions) -> NDArray[np.float64]:
-    """``p / max p`` of each pair's item in the customer's market (float64, pairs).
-
-    p are the market's recent order lines, as in `popular`.
-    """
-    lines = lines_by_market(interactions)
-    share = lines / np.maximum(lines.max(axis=1, keepdims=True), 1e-300)
-    pairs = interactions.pairs
-    found: NDArray[np.float64] = share[
-        interactions.catalogue.customer_market[pairs.customer], pairs.item
-    ]
-    return found

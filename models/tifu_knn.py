@@ -11,10 +11,10 @@ from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
+from restock.models.popularity import selling_now
 from restock.models.similar_customers import (
     SimilarCustomers,
     basket_places,
-    selling_now,
 )
 from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
 

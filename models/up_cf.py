@@ -10,7 +10,8 @@ from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
-from restock.models.similar_customers import SimilarCustomers, basket_places, selling_now
+from restock.models.popularity import selling_now
+from restock.models.similar_customers import SimilarCustomers, basket_places
 from restock.models.space import Integer, LogUniform, Space, Uniform
 
 

@@ -236,9 +236,8 @@ def test_one_line_is_enough() -> None:
 
 
 @unit
-def test_a_card_that_is_not_there_is_named_before_the_fit() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a card")
+def test_a_card_that_is_not_there_is_named_before_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CannotFit, match="sees no CUDA card"):
         create("wide_deep").fit(many(), FitContext(device="cuda"))
 
