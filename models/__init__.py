@@ -11,6 +11,7 @@ from restock.models.presets import preset, size_of
 from restock.models.recommendations import Recommendations
 from restock.models.registry import available, create, load
 from restock.models.requirements import CannotFit
+from restock.models.shared import Shared
 
 __all__ = [
     "Candidate",
@@ -18,6 +19,7 @@ __all__ = [
     "FitContext",
     "Recommendations",
     "Recommender",
+    "Shared",
     "available",
     "create",
     "load",

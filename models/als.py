@@ -58,6 +58,7 @@ class Als(Recommender[AlsConfig]):
 
     name = "als"
     config_class = AlsConfig
+    effort = "iterations"
     space: ClassVar[Space] = {
         "factors": Choice((32, 64, 128, 256)),
         "regularisation": LogUniform(0.01, 3),

@@ -58,6 +58,8 @@ class Recommender(ABC, Generic[C]):
     """Name (``small``, ``large``, …) → the parameters that differ from the defaults."""
     extras: ClassVar[Mapping[str, str]] = {}
     """Modules that a fit needs beyond the core → the extra of ``restock`` that installs them."""
+    effort: ClassVar[str | None] = None
+    """The config field that says how long a fit learns, in rounds; none: it learns in one go."""
 
     def __init__(self, config: C | None = None) -> None:
         self.config: C = config if config is not None else self.config_class()
@@ -108,7 +110,9 @@ class Recommender(ABC, Generic[C]):
                 "choose a later cut-off or more markets"
             )
         self.check(interactions, context)
-        self._past = Past.of(interactions)
+        if context.shared is not None and not context.part:
+            context.shared.serve(interactions)
+        self._past = context.once(("past",), lambda: Past.of(interactions))
         self._fit(interactions, context)
         return self
 

@@ -1,8 +1,13 @@
-"""How to train, never what: seed, device, threads, and sessions that come from outside."""
+"""How to train, never what: seed, device, threads, and what comes from outside."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
+
+from restock.models.shared import Key, Shared
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -12,6 +17,8 @@ class FitContext:
     threads: cores that the fit may use. spark: a running ``SparkSession``.
     process_group: an initialised ``torch.distributed`` group. scratch: a folder that every
     executor of ``spark`` can read; none: a temporary one of this machine.
+    shared: what many fits on the same interactions make once; for nothing but those fits.
+    part: which part of those interactions this fit sees; empty: all of them.
     """
 
     seed: int = 0
@@ -20,3 +27,18 @@ class FitContext:
     spark: Any = None
     process_group: Any = None
     scratch: Path | None = None
+    shared: Shared | None = None
+    part: Key = ()
+
+    def once(self, key: Key, make: Callable[[], T]) -> T:
+        """What ``make()`` gives, or gave an earlier fit on the same interactions under this key.
+
+        The key names everything that the value depends on but the interactions: what it is,
+        the fields of the config that it uses, the seed where chance has a say. Nobody may
+        change the value afterwards.
+        """
+        return make() if self.shared is None else self.shared.once((*self.part, *key), make)
+
+    def of_part(self, *part: Any) -> Self:
+        """The context of a fit on a part of the interactions, told apart by ``part``."""
+        return replace(self, part=(*self.part, *part))

@@ -103,6 +103,7 @@ class Recurrent(Recommender[C]):
 
     cell: ClassVar[Literal["gru", "lstm"]]
     compute = "gpu"
+    effort = "epochs"
     extras: ClassVar[Mapping[str, str]] = {"torch": "torch"}
     space: ClassVar[Space] = {
         "width": PowerOfTwo(3, 7),

@@ -83,6 +83,7 @@ class Rerank(Hybrid[RerankConfig]):
 
     name = "rerank"
     config_class = RerankConfig
+    effort = "trees"
     space: ClassVar[Space] = {
         "proposals": Integer(20, 300, log=True),
         "cutoffs": Integer(1, 12),

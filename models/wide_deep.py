@@ -86,6 +86,7 @@ class WideDeep(Recommender[WideDeepConfig]):
 
     name = "wide_deep"
     config_class = WideDeepConfig
+    effort = "epochs"
     compute = "gpu"
     extras: ClassVar[Mapping[str, str]] = {"torch": "torch"}
     space: ClassVar[Space] = {
