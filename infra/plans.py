@@ -1,0 +1,148 @@
+"""The plan of a market: what a search chose, on which evidence, and what the nights make of it.
+
+``plans/<MARKET>.json`` says what is refitted every night. It is moved by compare-and-swap, and a
+later search replaces it. Without one the nights choose from ``models.slate``.
+"""
+
+import datetime as dt
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from restock.evaluation.evidence import seen_until
+from restock.infra.champions import Champion
+from restock.infra.night import Estimate
+from restock.infra.records import SCHEMA_VERSION, Plan, Record
+from restock.infra.store import Conflict, NotFound, Store, swap
+from restock.models import Candidate
+from restock.models.slate import FIRST_INCUMBENT
+
+FOLDER = "plans"
+
+
+class PlanRecord(Record):
+    """What a search decided for a market.
+
+    plan: what the nights refit. adopted: the search chose it and proved it; else it is the plan
+    that was in service, which stays. nominee: what the search would rather have but could not
+    prove: it competes in the nights. previous: key of the plan in service before. lift: of
+    what the search chose over that plan, on the report windows; evidence: the token of those;
+    why: the sentence for people. as_of, search: of the search; made: when it was written.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    market: str
+    plan: Plan
+    adopted: bool
+    nominee: Plan | None = None
+    previous: str | None
+    lift: Estimate
+    evidence: str
+    why: str
+    as_of: dt.date
+    search: str
+    made: dt.datetime
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.adopted and self.nominee is not None:
+            raise ValueError("a plan that was adopted has no nominee beside it")
+        return self
+
+
+class Superseded(Conflict):
+    """A plan of later orders is there already: it stays."""
+
+
+class InService(Record):
+    """What a market refits tonight and what competes with it.
+
+    planned: a search has been here, so that the slate does not compete. adopted: the plan is in
+    service on a search's word, ``why``; nominee: what a search would rather have.
+    """
+
+    plan: Candidate
+    planned: bool = False
+    adopted: bool = False
+    nominee: Candidate | None = None
+    why: str = ""
+
+
+def read_plan(store: Store, market: str) -> PlanRecord | None:
+    """The plan of a market; None when no search has been there. StoreError: it is damaged."""
+    key = _key(market)
+    try:
+        blob = store.get(key)
+    except NotFound:
+        return None
+    return PlanRecord.parse(blob.data, key)
+
+
+def write_plan(store: Store, record: PlanRecord) -> PlanRecord:
+    """Make a plan the market's; returns the one that is there now.
+
+    The same search again changes nothing. A damaged record is replaced. Superseded when a search
+    of later orders was there; Conflict when another process writes at the same time.
+    """
+    key = _key(record.market)
+    try:
+        blob = store.get(key)
+    except NotFound:
+        blob = None
+    before = _readable(blob.data) if blob else None
+    if before is not None:
+        same = record.model_copy(update={"made": before.made})
+        if same == before:
+            return before
+        if before.as_of > record.as_of:
+            raise Superseded(
+                f"{key} is of the orders before {before.as_of}, later than {record.as_of}: it stays"
+            )
+    swap(store, key, record.bytes(), blob.etag if blob else None)
+    return record
+
+
+def in_service(record: PlanRecord | None, champion: Champion | None) -> InService:
+    """The plan in service: the search's where it may serve, else what is published.
+
+    A plan that was rolled back after its search saw the evidence may not serve: then what is
+    published stays, and the barred plan competes until there are new test days to prove it on. A
+    nominee that has won its place in a night is what is published, and stays. ValueError when
+    this version has no such model or parameter.
+    """
+    published = FIRST_INCUMBENT if champion is None else champion.plan.candidate()
+    if record is None:
+        return InService(plan=published)
+    nominee = record.nominee
+    if champion is not None and nominee is not None and champion.plan.key == nominee.key:
+        return InService(plan=published, planned=True)
+    if champion is not None and _barred(record, champion):
+        rival = nominee or record.plan
+        return InService(plan=published, planned=True, nominee=rival.candidate())
+    return InService(
+        plan=record.plan.candidate(),
+        planned=True,
+        adopted=record.adopted,
+        nominee=nominee.candidate() if nominee else None,
+        why=record.why,
+    )
+
+
+def _barred(record: PlanRecord, champion: Champion) -> bool:
+    """Whether the plan was rolled back on evidence that its search has not gone beyond."""
+    bar = champion.barred_evidence().get(record.plan.key)
+    if bar is None:
+        return False
+    until, seen = seen_until(bar), seen_until(record.evidence)
+    return until is None or seen is None or seen <= until
+
+
+def _readable(data: bytes) -> PlanRecord | None:
+    try:
+        return PlanRecord.model_validate_json(data)
+    except ValueError:
+        return None
+
+
+def _key(market: str) -> str:
+    return f"{FOLDER}/{market}.json"
