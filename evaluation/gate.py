@@ -1,6 +1,6 @@
 """The gate: does a challenger replace the plan in service, in each market, tonight?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from restock.evaluation.decision import Decision, GatePolicy
 from restock.evaluation.hearing import Case, Hearing, hear
@@ -17,6 +17,7 @@ def gate(
     objectives: Mapping[str, Objective],
     policy: GatePolicy | None = None,
     *,
+    challengers: Mapping[str, Collection[str]] | None = None,
     barred: Mapping[str, Mapping[str, str]] | None = None,
     rates: Mapping[str, float] | None = None,
     seed: int = 0,
@@ -24,9 +25,10 @@ def gate(
     """Decide every market of ``incumbents``.
 
     scorecards: market → candidate key → one scorecard per fold, of models refitted at each
-    cut-off. incumbents: market → key of the plan in service. barred: market → key → evidence
-    token of plans that were rolled back. rates: market → worth of its currency in the
-    reporting one, for pooled revenue.
+    cut-off. incumbents: market → key of the plan in service. challengers: market → keys that
+    may replace it there (None: all that were judged); the others only speak in the pool.
+    barred: market → key → evidence token of plans that were rolled back. rates: market → worth
+    of its currency in the reporting one, for pooled revenue.
 
     A challenger replaces the incumbent when all of these hold: its p-value, adjusted by Holm
     over the market's challengers, is at most ``policy.alpha``; Benjamini and Hochberg over
@@ -50,7 +52,8 @@ def gate(
         judged = scorecards.get(market, {})
         pool = pools.get(_format(judged), largest)
         bars = (barred or {}).get(market, {})
-        case = Case(market, incumbents[market], objectives[market], judged, bars, pool)
+        free = None if challengers is None else challengers.get(market, ())
+        case = Case(market, incumbents[market], objectives[market], judged, bars, pool, free)
         hearings.append(hear(case, policy, seed))
     least = {one.hypothesis: min(one.p_values.values(), default=1.0) for one in hearings}
     discoveries = benjamini_hochberg(least, policy.fdr)

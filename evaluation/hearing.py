@@ -1,6 +1,6 @@
 """One market's challengers against its incumbent, before the decision over all markets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +20,8 @@ class Case:
     """What is known of a market on the night.
 
     judged: candidate key → scorecards, one per fold; bars: key → evidence token of a plan
-    that was rolled back; pool: the markets of the same horizon and k, if there are any.
+    that was rolled back; pool: the markets of the same horizon and k, if there are any; among:
+    the only keys that may replace the incumbent.
     """
 
     market: str
@@ -29,6 +30,7 @@ class Case:
     judged: Mapping[str, Sequence[Scorecard]]
     bars: Mapping[str, str]
     pool: Pool | None
+    among: Collection[str] | None = None
 
     @cached_property
     def champion(self) -> Sequence[Scorecard]:
@@ -44,6 +46,8 @@ class Case:
     def challengers(self) -> list[str]:
         """Keys to consider; a market that judged nothing considers what others judged."""
         known = set(self.judged) or (self.pool.candidates if self.pool else set())
+        if self.among is not None:
+            known &= set(self.among)
         return sorted(known - {self.incumbent})
 
 

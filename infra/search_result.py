@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import Literal
 
+from pydantic import Field
+
 from restock.infra.night import Estimate, Record
 from restock.infra.records import Plan
 from restock.tuning.trials import Failure
@@ -59,7 +61,7 @@ class Standing(Record):
     scope: str
     selection: Estimate
     report: Estimate = Estimate(value=None)
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = None
     trial: str = ""
     chosen: bool = False
@@ -78,7 +80,7 @@ class StudyResult(Record):
     failed: int
     seconds: float
     best: tuple[Standing, ...] = ()
-    importance: dict[str, float] = {}
+    importance: dict[str, float] = Field(default_factory=dict)
 
 
 class Gain(Record):
@@ -146,7 +148,7 @@ class SearchResult(Record):
     trials: int
     families: tuple[FamilyEffort, ...]
     markets: tuple[MarketResult, ...]
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     failures: tuple[Failed, ...] = ()
     studies: tuple[StudyResult, ...] = ()

@@ -85,6 +85,19 @@ def test_of_several_better_ones_the_best_is_chosen() -> None:
     assert decide(cards)["FR"].chosen == "best"
 
 
+def test_only_those_named_may_replace_but_all_speak_in_the_pool() -> None:
+    lifts = {"plan": 0.0, "good": 0.2, "better": 0.3}
+    cards = {"FR": judged(lifts), "NO": judged(lifts, 20, market="NO")}
+    named = {"FR": ["good"], "NO": ["better"]}
+    decisions = decide(cards, challengers=named)
+    assert {market: one.chosen for market, one in decisions.items()} == {
+        "FR": "good",
+        "NO": "better",  # on the evidence of France, which may not choose it
+    }
+    assert set(decisions["FR"].verdicts) == {"good"}
+    assert decisions["NO"].basis == "pooled"
+
+
 def test_an_identical_copy_of_the_incumbent_changes_nothing() -> None:
     cards = judged({"plan": 0})
     decision = decide({"FR": {**cards, "copy": cards["plan"]}})["FR"]
