@@ -1,0 +1,313 @@
+"""The search as a state machine: what is ready to run, what came back, what was chosen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from restock.models import Candidate
+from restock.models.registry import model_class
+from restock.models.slate import FIRST_INCUMBENT
+from restock.tuning.brief import Brief
+from restock.tuning.choosing import Choices, choose
+from restock.tuning.parts import in_parts
+from restock.tuning.portfolio import own_version, portfolio
+from restock.tuning.space import study_space
+from restock.tuning.spending import Phase, Spending, default
+from restock.tuning.study import Study
+from restock.tuning.trials import ALL, Mix, Mixture, Outcome, Step, StudyKey, Trial
+
+Work = Step | Mix
+PHASES: tuple[Phase, ...] = ("screen", "pool", "own", "mix", "report", "done")
+MEMBERS = 20
+"""Best trials of a place that may enter a mixture."""
+CHEAP_SECONDS = 1.0
+"""A small market tries its own versions of the portfolio where that takes no longer."""
+
+
+@dataclass
+class Search:
+    """Says what to run (``ready``) and takes back what it came to (``tell``), until ``done``.
+
+    Decisions wait for the results that they rest on and depend on nothing else, so that with a
+    budget in trials the same brief ends in the same choices wherever and in whatever order the
+    work is done. With a budget in seconds the clock decides how much is tried.
+
+    screen: every family's default, cheaply. pool: halving in the place ALL, more for families
+    that promise more. own: halving in the markets that are large enough, from the best of the
+    pool. mix: mixtures of what was tried, judged. report: what was chosen, on newer windows.
+    """
+
+    brief: Brief
+    phase: Phase = "screen"
+    studies: dict[StudyKey, Study] = field(default_factory=dict)
+    mixtures: list[Mixture] = field(default_factory=list)
+    choices: Choices | None = None
+    reported: list[Outcome] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.spending = Spending(self.brief)
+        self._open = 0
+        self._held: list[Work] = []
+        self._bars: dict[str, float] = {}
+        self._phases: dict[Phase, Callable[[float], None]] = {
+            "screen": self._screen,
+            "pool": self._pool,
+            "own": self._own,
+            "mix": self._mix,
+            "report": self._report,
+            "done": lambda room: None,
+        }
+        self._phases["screen"](self._room(self.brief.seconds))
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was told and chosen."""
+        return self.phase == "done"
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All outcomes on the selection windows, by place, family, trial and rung."""
+        return [
+            outcome
+            for key in sorted(self.studies, key=lambda key: key.title)
+            for _, outcome in sorted(self.studies[key].outcomes.items())
+        ]
+
+    # what the driver calls ----------------------------------------------------------------
+    def ready(self, seconds_left: float | None = None) -> list[Work]:
+        """Work that can start now; each piece is given out once.
+
+        seconds_left: until the end of the whole search, for a budget in seconds.
+        """
+        while not self.done:
+            work = [*self._held, *self._next(seconds_left)]
+            self._held = []
+            if work:
+                self._open += len(work)
+                return work
+            if self._open:
+                return []
+            self.phase = PHASES[PHASES.index(self.phase) + 1]
+            self._phases[self.phase](self._room(seconds_left))
+        return []
+
+    def tell(self, work: Work, came: Sequence[Outcome] | Sequence[Mixture]) -> None:
+        """Take back what a piece of work came to: outcomes of a step, mixtures of a mix."""
+        self._open -= 1
+        outcomes = [one for one in came if isinstance(one, Outcome)]
+        self.mixtures += [one for one in came if isinstance(one, Mixture)]
+        self.spending.learn(outcomes)
+        if self.phase == "report":
+            self.reported += outcomes
+        elif isinstance(work, Step):
+            self.studies[work.study].tell(outcomes)
+
+    def status(self) -> dict[str, Any]:
+        """How far it is, as plain data: phase, trials, and the best so far in each place."""
+        best: dict[str, dict[str, Any]] = {}
+        for key, study in self.studies.items():
+            top = study.best
+            if top and top.lift and top.lift.value > best.get(key.where, {"lift": -1e9})["lift"]:
+                best[key.where] = {"label": top.trial.candidate.label, "lift": top.lift.value}
+        told = {one.trial.key for one in self.outcomes}
+        left = sum(max(study.left, 0) for study in self.studies.values() if not study.exhausted)
+        return {
+            "phase": self.phase,
+            "trials": len(told),
+            "planned": self.brief.trials or len(told) + left,
+            "failures": sum(1 for one in self.outcomes if one.failure not in ("", "skipped")),
+            "best": best,
+        }
+
+    # the phases ---------------------------------------------------------------------------
+    def _screen(self, room: float) -> None:
+        for family in self.brief.families:
+            self._study(ALL, family).add(default(StudyKey(where=ALL, family=family)), "default")
+        for candidate in self._service(pooled=True):
+            self._study(ALL, candidate.name).add(candidate, "service")
+        for candidate in self.brief.warm.get(ALL, ()):
+            if candidate.name in self.brief.families:
+                self._study(ALL, candidate.name).add(candidate, "warm")
+        for study in list(self.studies.values()):
+            step = study.screen()
+            self._held += self._affordable(study, step, room) if step else []
+
+    def _pool(self, room: float) -> None:
+        self._bars[ALL] = self._in_service(ALL)
+        keys = {key: weight for key, weight in self._ranked().items() if study_space(key)}
+        for key, count in self.spending.allot(keys, "pool", room, self._drawn()).items():
+            self.studies[key].left = count
+
+    def _own(self, room: float) -> None:
+        best = portfolio(self.outcomes, self.brief.setting.policy.portfolio)
+        weights: dict[StudyKey, float] = {}
+        ranked = self._ranked()
+        for market in self.brief.markets:
+            self._bars[market] = self._in_service(market)
+            for candidate in self._service(pooled=False, market=market):
+                if candidate != FIRST_INCUMBENT:  # the yardstick: its lift is known to be 0
+                    self._study(market, candidate.name).add(candidate, "service")
+            for candidate in map(own_version, best):
+                if market in self.brief.large or self._cheap(candidate, market):
+                    self._study(market, candidate.name).add(candidate, "warm")
+            for candidate in self.brief.warm.get(market, ()):
+                if candidate.name in self.brief.families:
+                    self._study(market, candidate.name).add(candidate, "warm")
+        for market in self.brief.large:
+            for family in self.brief.families:
+                key = StudyKey(where=market, family=family)
+                if study_space(key):
+                    weights[key] = ranked.get(StudyKey(where=ALL, family=family), 0.0)
+                    self._study(market, family).add(default(key), "default")
+        for key, count in self.spending.allot(weights, "own", room, self._drawn()).items():
+            self.studies[key].left = count
+
+    def _mix(self, room: float) -> None:
+        for where in (ALL, *self.brief.large):
+            members = [one for one in self._finished(where) if one.kept][:MEMBERS]
+            if len(members) > 1:
+                self._held.append(
+                    Mix(
+                        where=where,
+                        windows=self.brief.selection,
+                        members=tuple(one.trial for one in members),
+                        kept=tuple(one.kept for one in members),
+                        markets=self.brief.large if where == ALL else (where,),
+                    )
+                )
+
+    def _report(self, room: float) -> None:
+        self.choices = choose(self.outcomes, self.mixtures, self.brief)
+        top = len(self.brief.setting.policy.rungs) - 1
+        for candidate, where in self._finalists(self.choices):
+            trial = self._trial(candidate, where)
+            for window in self.brief.report:
+                self._held.append(
+                    Step(study=trial.study, rung=top, windows=(window,), trials=(trial,), keep=True)
+                )
+
+    def _finalists(self, choices: Choices) -> list[tuple[Candidate, str]]:
+        """What is judged on the report windows, and where: choices, plans in service, and what
+        shows where a gain came from."""
+        pooled = [*self._service(pooled=True), *choices.pooled_steps]
+        own: list[tuple[Candidate, str]] = []
+        for market in self.brief.markets:
+            chosen = choices.markets[market].candidate
+            mine = [*self._service(pooled=False, market=market), FIRST_INCUMBENT, chosen]
+            own += [(one, market) for one in mine if not one.pooled]
+            pooled += [chosen] if chosen.pooled else []
+        return list({(c.key, w): (c, w) for c, w in [*((p, ALL) for p in pooled), *own]}.values())
+
+    # small things -------------------------------------------------------------------------
+    def _next(self, left: float | None) -> list[Work]:
+        """What studies have ready in this phase, as far as there is time for it."""
+        if self.phase in ("screen", "report"):
+            return []
+        if self.phase == "mix":
+            self._add_mixtures()
+        room, work = self._room(left), []
+        for key in sorted(self.studies, key=lambda key: key.title):
+            if (key.where == ALL) != (self.phase == "pool") and self.phase != "mix":
+                continue
+            study = self.studies[key]
+            step = study.next()
+            if step is None and study.idle and room > 0:
+                step = self._start(study)
+            if step is not None:
+                work += self._affordable(study, step, room)
+        return work
+
+    def _start(self, study: Study) -> Step | None:
+        if self.phase == "mix":
+            return study.finals()
+        return None if study.exhausted else study.start(self.brief.setting.policy.bracket)
+
+    def _affordable(self, study: Study, step: Step, room: float) -> list[Work]:
+        """A step in parts; the last of its trials are left out where there is no time for all."""
+        parts, each = in_parts(step, self.spending, self.brief.setting)
+        if each <= room:
+            return list(parts)
+        fewer = [part for part in parts if self.spending.of_step(part) <= room]
+        study.forget(step.size - sum(part.size for part in fewer))
+        return list(fewer)
+
+    def _add_mixtures(self) -> None:
+        for mixture in self.mixtures:
+            where = ALL if mixture.candidate.pooled else mixture.market
+            self._study(where, mixture.candidate.name).add(mixture.candidate, "hybrid")
+
+    def _study(self, where: str, family: str) -> Study:
+        key = StudyKey(where=where, family=family)
+        if key not in self.studies:
+            brief = self.brief
+            study = Study(
+                key,
+                brief.rungs(where),
+                brief.selection,
+                brief.setting.policy,
+                brief.setting.seed,
+                self._worth,
+            )
+            study.bar = lambda: self._bars.get(where, 0.0)
+            self.studies[key] = study
+        return self.studies[key]
+
+    def _in_service(self, where: str) -> float:
+        """The log-lift of the plan in service in a place, as far as the place ALL tells; that of
+        the yardstick is 0. Asked for when a phase starts: it must not depend on what comes in."""
+        found = []
+        for key, study in self.studies.items():
+            for _, one in sorted(study.outcomes.items()):
+                if key.where == ALL and one.trial.origin == "service":
+                    lift = one.lift if where == ALL else one.markets.get(where)
+                    found += [lift.value] if lift else []
+        return max(found, default=0.0)
+
+    def _worth(self, outcome: Outcome) -> bool:
+        """A default that loses is seen through only where that costs little of the budget."""
+        seconds = self.brief.seconds
+        policy = self.brief.setting.policy
+        if seconds is None or outcome.trial.origin == "service" or outcome.lift is None:
+            return True
+        if outcome.lift.upper(policy.stop_z) >= self._bars.get(outcome.trial.study.where, 0.0):
+            return True
+        trial, top = outcome.trial, len(policy.rungs) - 1
+        cost = self.spending.of(trial.candidate, trial.study.where, top, len(self.brief.selection))
+        return cost <= 0.03 * seconds * self.brief.cores
+
+    def _ranked(self) -> dict[StudyKey, float]:
+        """Studies of ALL → weight 1 / (1 + rank), by the best lift so far; failed ones are out."""
+        best = {
+            key: max(one.lift.value for one in study.outcomes.values() if one.lift is not None)
+            for key, study in self.studies.items()
+            if key.where == ALL and any(one.lift for one in study.outcomes.values())
+        }
+        order = sorted(best, key=lambda key: (-best[key], key.family))
+        return {key: 1.0 / (1 + rank) for rank, key in enumerate(order)}
+
+    def _service(self, *, pooled: bool, market: str = "") -> list[Candidate]:
+        plans = self.brief.service
+        wanted = [plans[market]] if market and market in plans else list(plans.values())
+        return list({one.key: one for one in wanted if one.pooled == pooled}.values())
+
+    def _cheap(self, candidate: Candidate, market: str) -> bool:
+        top = len(self.brief.setting.policy.rungs) - 1
+        cost = self.spending.of(candidate, market, top, len(self.brief.selection))
+        return cost <= CHEAP_SECONDS and model_class(candidate.name).compute == "cpu"
+
+    def _finished(self, where: str) -> list[Outcome]:
+        found = [one for key, s in self.studies.items() if key.where == where for one in s.finished]
+        return sorted(found, key=lambda one: (-one.lift.value if one.lift else 0, one.trial.key))
+
+    def _trial(self, candidate: Candidate, where: str) -> Trial:
+        study = self._study(where, candidate.name)
+        return study.trial_of(candidate)
+
+    def _drawn(self) -> int:
+        return sum(study.drawn for study in self.studies.values())
+
+    def _room(self, left: float | None) -> float:
+        best = [one.trial.candidate for one in self._finished(ALL)[:2]]
+        if self.choices is not None:
+            best = [one for one, where in self._finalists(self.choices) if where == ALL]
+        return self.spending.room(self.phase, left, best)
