@@ -154,9 +154,7 @@ class Study:
             if outcome.trial.candidate.key == candidate.key:
                 return outcome.trial
         self._drawn += 1
-        return Trial(
-            study=self.key, index=self._drawn - 1, origin="service", candidate=candidate
-        )
+        return Trial(study=self.key, index=self._drawn - 1, origin="service", candidate=candidate)
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Take back what a step, or a part of one, came to."""
