@@ -172,7 +172,8 @@ class Study:
                 self._end()
                 return None
             promoted = self._promoted(told)
-            self._at += 1
+            # one alone has nobody to be compared with on the way
+            self._at = len(self._rungs) - 1 if len(promoted) == 1 else self._at + 1
             if promoted:
                 return self._step(promoted, None)
             self._end()

@@ -95,7 +95,7 @@ def test_what_is_surely_under_the_plan_in_service_stops() -> None:
     one = study(left=5)
     one.bar = lambda: 2.0
     steps = run(one)
-    assert [step.size for step in steps] == [6, 1, 1]  # the default alone is seen through
+    assert [(step.rung, step.size) for step in steps] == [(0, 6), (2, 1)]  # the default alone
 
 
 @pytest.mark.parametrize(("errors", "goes_on"), [(1.6, 2), (1.7, 1)])
