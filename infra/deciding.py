@@ -92,6 +92,7 @@ def decide(
         whole,
         {market: programme.incumbents[market].key for market in whole},
         {market: markets.of(market).objective for market in whole},
+        challengers=programme.rivals,
         barred=programme.barred,
         rates={market: markets.of(market).rate for market in whole},
     )
@@ -126,6 +127,8 @@ def _choice(
     skipped: Mapping[str, str],
     held: str,
 ) -> Choice:
+    market = decision.market
+    there = programme.contenders[market]
     rows = [
         Row(
             candidate=key,
@@ -138,6 +141,7 @@ def _choice(
             ),
         )
         for key, found in cards.items()
+        if key in there
     ]
     rows.sort(key=lambda row: (row.role != "champion", -(row.metrics[METRICS[0]].value or 0.0)))
     rows += [
@@ -150,14 +154,17 @@ def _choice(
             note=reason,
         )
         for key, reason in skipped.items()
+        if key in there
     ]
+    said = programme.said.get(market, "")
+    alone = not programme.rivals[market]
     return Choice(
         name=name,
         candidate=programme.candidate(decision.chosen),
-        replaced=decision.replaced,
+        replaced=decision.chosen != programme.served[market],
         basis=decision.basis,
-        verdict=_in_short(programme, decision),
-        reason=programme.in_words(decision.reasons),
+        verdict=said if alone else _in_short(programme, decision),
+        reason=said if alone else programme.in_words(decision.reasons),
         evidence=decision.evidence,
         judged=decision.n_customers,
         metrics=_metrics(cards.get(decision.chosen, [])),

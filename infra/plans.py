@@ -57,15 +57,19 @@ class Superseded(Conflict):
 class InService(Record):
     """What a market refits tonight and what competes with it.
 
-    planned: a search has been here, so that the slate does not compete. adopted: the plan is in
-    service on a search's word, ``why``; nominee: what a search would rather have.
+    planned: a search has been here, so that the slate does not compete; why: what it said.
+    nominee: what it would rather have.
     """
 
     plan: Candidate
     planned: bool = False
-    adopted: bool = False
     nominee: Candidate | None = None
     why: str = ""
+
+    @property
+    def rivals(self) -> tuple[Candidate, ...]:
+        """What competes with the plan in a market that a search has been to."""
+        return () if self.nominee is None else (self.nominee,)
 
 
 def read_plan(store: Store, market: str) -> PlanRecord | None:
@@ -115,14 +119,16 @@ def in_service(record: PlanRecord | None, champion: Champion | None) -> InServic
         return InService(plan=published)
     nominee = record.nominee
     if champion is not None and nominee is not None and champion.plan.key == nominee.key:
-        return InService(plan=published, planned=True)
+        return InService(
+            plan=published, planned=True, why=f"{nominee.label} won its place in a night"
+        )
     if champion is not None and _barred(record, champion):
         rival = nominee or record.plan
-        return InService(plan=published, planned=True, nominee=rival.candidate())
+        why = f"{record.plan.label} was rolled back: it competes again on new test days"
+        return InService(plan=published, planned=True, nominee=rival.candidate(), why=why)
     return InService(
         plan=record.plan.candidate(),
         planned=True,
-        adopted=record.adopted,
         nominee=nominee.candidate() if nominee else None,
         why=record.why,
     )

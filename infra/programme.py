@@ -12,26 +12,33 @@ from restock.infra.champions import sync_champion
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.packing import pack
+from restock.infra.plans import InService, in_service, read_plan
 from restock.infra.refitting import RefitUnit
 from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
 from restock.models import Candidate
-from restock.models.slate import FIRST_INCUMBENT, SLATE
+from restock.models.slate import FALLBACK, FIRST_INCUMBENT, SLATE
 
 # Measured on one core: what a candidate costs per order line and window, and what any costs.
 SECONDS_PER_LINE = 6e-7
 SECONDS_PER_FOLD = 0.01
 SECONDS_TO_PUBLISH = 0.05
 SPLIT_ABOVE_SECONDS = 2.0
+SKILL_WINDOWS = 2
+"""Newest windows on which a plan of a search is compared with popularity, and nothing else."""
+RIVAL_WINDOWS = 3
+"""Newest windows on which a nominee of a search competes: the search did not choose it on them."""
 
 
 class Programme(BaseModel):
     """What a night sets out to do. A JSON value: tasks are handed parts of it.
 
     publish: the markets to publish; all markets with orders are judged, because small ones
-    follow the choice of all. incumbents: the plan in service by market; current: the token
-    of its publication (None: none yet); barred: plan key → evidence it may not return on;
-    failed: markets whose record cannot be read, and why.
+    follow the choice of all. incumbents: the plan in service by market; served: the key of the
+    plan that is published there, or of the first; current: the token of its publication (None:
+    none yet). contenders: market → keys that are judged there; rivals: those of them that may
+    replace the incumbent. said: market → what a search said of its plan. barred: plan key →
+    evidence it may not return on; failed: markets whose record cannot be read, and why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +51,10 @@ class Programme(BaseModel):
     fold_plans: dict[str, FoldPlan]
     candidates: tuple[Candidate, ...]
     incumbents: dict[str, Candidate]
+    contenders: dict[str, tuple[str, ...]]
+    rivals: dict[str, tuple[str, ...]]
+    served: dict[str, str]
+    said: dict[str, str]
     current: dict[str, str | None]
     barred: dict[str, dict[str, str]]
     failed: dict[str, str]
@@ -95,17 +106,22 @@ class Programme(BaseModel):
         return pack(units, seconds, workers=workers)
 
     def _pooled_units(self) -> list[Unit]:
-        pooled = tuple(c for c in self.candidates if c.pooled)
-        windows = max(plan.windows for plan in self.fold_plans.values())
-        return [
-            Unit(scope="pooled", markets=tuple(self.fold_plans), windows=(at,), candidates=pooled)
-            for at in range(windows if pooled else 0)
-        ]
+        units = []
+        for at in range(max(plan.windows for plan in self.fold_plans.values())):
+            markets = tuple(m for m, plan in self.fold_plans.items() if plan.windows > at)
+            wanted = {key for market in markets for key in self.contenders[market]}
+            pooled = tuple(c for c in self.candidates if c.pooled and c.key in wanted)
+            if pooled:
+                units.append(
+                    Unit(scope="pooled", markets=markets, windows=(at,), candidates=pooled)
+                )
+        return units
 
     def _own_units(self) -> list[Unit]:
-        own = tuple(c for c in self.candidates if not c.pooled)
         units = []
         for market, plan in self.fold_plans.items():
+            there = self.contenders[market]
+            own = tuple(c for c in self.candidates if not c.pooled and c.key in there)
             windows = tuple(range(plan.windows))
             whole = Unit(scope="market", markets=(market,), windows=windows, candidates=own)
             if self._seconds(whole) < SPLIT_ABOVE_SECONDS:
@@ -135,36 +151,60 @@ def plan_night(
             f"no orders of market {', '.join(unknown)} before {ingested.as_of}; "
             f"there are {', '.join(there)}"
         )
-    incumbents: dict[str, Candidate] = {}
+    services: dict[str, InService] = {}
+    served: dict[str, str] = {}
     current: dict[str, str | None] = {}
     barred: dict[str, dict[str, str]] = {}
     failed: dict[str, str] = {}
     for market in there:
-        incumbents[market], current[market], barred[market] = FIRST_INCUMBENT, None, {}
+        services[market] = InService(plan=FIRST_INCUMBENT)
+        served[market], current[market], barred[market] = FIRST_INCUMBENT.key, None, {}
         try:
             champion = sync_champion(store, market)
             if champion is not None:
-                incumbents[market] = champion.plan.candidate()
-                current[market] = champion.publication
+                served[market], current[market] = champion.plan.key, champion.publication
                 barred[market] = champion.barred_evidence()
+            services[market] = in_service(read_plan(store, market), champion)
         except Exception as error:
             failed[market] = f"{type(error).__name__}: {error}"
-    candidates = {c.key: c for c in (*SLATE, *incumbents.values())}
+    incumbents = {market: service.plan for market, service in services.items()}
+    usual = [*SLATE, *(one.plan for one in services.values() if not one.planned)]
+    candidates: dict[str, Candidate] = {}
+    contenders: dict[str, tuple[str, ...]] = {}
+    for market, service in services.items():
+        judged = usual if not service.planned else [FALLBACK, service.plan, *service.rivals]
+        candidates |= {candidate.key: candidate for candidate in judged}
+        contenders[market] = tuple(dict.fromkeys(candidate.key for candidate in judged))
     fold_plans = {market: fold_plan(markets, market) for market in there}
     publish = tuple(sorted(wanted)) if wanted else tuple(there)
     return Programme(
-        token=_token(ingested, publish, fold_plans),
+        token=_token(ingested, publish, fold_plans, services),
         as_of=ingested.as_of,
         snapshot=ingested.snapshot,
         publish=publish,
         lines={market: ingested.markets[market].lines for market in there},
-        fold_plans=fold_plans,
+        fold_plans={m: _shortened(plan, services[m]) for m, plan in fold_plans.items()},
         candidates=tuple(candidates.values()),
         incumbents=incumbents,
+        contenders=contenders,
+        rivals={
+            market: tuple(c.key for c in service.rivals) if service.planned else contenders[market]
+            for market, service in services.items()
+        },
+        served=served,
+        said={market: service.why for market, service in services.items() if service.why},
         current=current,
         barred=barred,
         failed=failed,
     )
+
+
+def _shortened(plan: FoldPlan, service: InService) -> FoldPlan:
+    """A search has judged already what the nights of a planned market would judge again."""
+    if not service.planned:
+        return plan
+    windows = RIVAL_WINDOWS if service.rivals else SKILL_WINDOWS
+    return plan.model_copy(update={"windows": min(windows, plan.windows)})
 
 
 def fold_plan(markets: Markets, code: str) -> FoldPlan:
@@ -178,13 +218,25 @@ def fold_plan(markets: Markets, code: str) -> FoldPlan:
     )
 
 
-def _token(ingested: Ingested, publish: Sequence[str], plans: dict[str, FoldPlan]) -> str:
-    """The name of the night: the same orders, markets and splits have the same."""
+def _token(
+    ingested: Ingested,
+    publish: Sequence[str],
+    plans: dict[str, FoldPlan],
+    services: Mapping[str, InService],
+) -> str:
+    """The name of the night: the same orders, markets, splits and plans have the same."""
     about = {
         "snapshot": ingested.snapshot.hash,
         "publish": list(publish),
         "slate": [candidate.key for candidate in SLATE],
         "plans": {market: plan.model_dump() for market, plan in plans.items()},
     }
+    planned = {
+        market: [candidate.key for candidate in (service.plan, *service.rivals)]
+        for market, service in services.items()
+        if service.planned
+    }
+    if planned:
+        about["searched"] = planned
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return f"{ingested.as_of}-{digest[:12]}"
