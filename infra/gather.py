@@ -8,8 +8,9 @@ says so. ``retries=`` on a task dies with the worker.
 import asyncio
 import concurrent.futures
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from distributed.comm.core import CommClosedError
@@ -28,6 +29,8 @@ LOST = (
     asyncio.CancelledError,
 )
 
+SECONDS_OF_HOPE = 1.0  # between two looks at what is not worth waiting for
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +40,10 @@ class Future(Protocol[R_co]):
     def result(self) -> R_co:
         """The result, or the error of the work."""
         ...
+
+
+More = Mapping[str, Future[R]]
+"""More named work."""
 
 
 class Gathered(NamedTuple, Generic[R]):
@@ -56,7 +63,9 @@ def gather(
     *,
     retries: int = 2,
     timeout: float | None = None,
-    done: Callable[[str, R], None] | None = None,
+    done: "Callable[[str, R], More[R] | None] | None" = None,
+    failed: "Callable[[str, BaseException], More[R] | None] | None" = None,
+    hopeless: Callable[[Collection[str]], Mapping[str, str]] | None = None,
     poll: float = 0.05,
 ) -> Gathered[R]:
     """Wait for named work; work that was lost with its worker is submitted again.
@@ -65,46 +74,94 @@ def gather(
     Dask runs work at least once, so that it must be idempotent anyway.
     timeout: seconds for everything together; what is not finished then is cancelled and fails
     with NotFinished.
-    done: called with each name and result as it comes in.
+    done: called with each name and result as it comes in. failed: the same with an error that
+    is final. Both may hand back more named work, which is waited for too.
+    hopeless: asked about once a second, with the names of what is pending, which of it is not
+    worth waiting for, and why: that is cancelled and fails with NotFinished.
 
     Errors of the work itself are failures at once: retrying those is up to the task.
     """
-    pending, left = dict(futures), dict.fromkeys(futures, retries)
-    results: dict[str, R] = {}
-    failures: dict[str, BaseException] = {}
-    crashed: dict[Any, BaseException] = {}
-    until = None if timeout is None else time.monotonic() + timeout
-    while pending:
-        finished = [name for name, future in pending.items() if _inner(future).done()]
-        for name in finished:
-            future = pending.pop(name)
-            try:
-                results[name] = future.result()
-            except LOST as error:
-                if run_id := getattr(future, "task_run_id", None):
-                    crashed[run_id] = error
-                if left[name]:
-                    left[name] -= 1
-                    logger.warning("%s was lost with its worker (%r): again", name, error)
-                    pending[name] = resubmit(name)
-                else:
-                    logger.error("%s was lost %d times: given up", name, retries + 1)
-                    failures[name] = error
-            except Exception as error:
-                failures[name] = error
-            else:
-                if done:
-                    done(name, results[name])
-        if until is not None and time.monotonic() > until:
-            for name, future in pending.items():
-                _inner(future).cancel()
-                failures[name] = NotFinished(f"{name} did not finish within {timeout:.0f} s")
+    waiting = _Waiting(futures, resubmit, retries, done, failed)
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    asked = time.monotonic()
+    while waiting.pending:
+        idle = not waiting.collect()
+        now = time.monotonic()
+        if now > until:
+            for name in tuple(waiting.pending):
+                waiting.cancel(name, f"{name} did not finish within {timeout:.0f} s")
             break
-        if pending and not finished:
+        if hopeless and now > asked + SECONDS_OF_HOPE:
+            asked = now
+            for name, reason in hopeless(tuple(waiting.pending)).items():
+                waiting.cancel(name, reason)
+        if waiting.pending and idle:
             time.sleep(poll)
-    if crashed:
-        _mark_crashed(crashed)
-    return Gathered(_ordered(results, futures), _ordered(failures, futures))
+    if waiting.crashed:
+        _mark_crashed(waiting.crashed)
+    return Gathered(
+        _ordered(waiting.results, waiting.left), _ordered(waiting.failures, waiting.left)
+    )
+
+
+class _Waiting(Generic[R]):
+    """What is awaited and what became of the rest. left: name → how often it may be lost."""
+
+    def __init__(
+        self,
+        futures: Mapping[str, Future[R]],
+        resubmit: Callable[[str], Future[R]],
+        retries: int,
+        done: "Callable[[str, R], More[R] | None] | None",
+        failed: "Callable[[str, BaseException], More[R] | None] | None",
+    ) -> None:
+        self.pending = dict(futures)
+        self.left = dict.fromkeys(futures, retries)
+        self.results: dict[str, R] = {}
+        self.failures: dict[str, BaseException] = {}
+        self.crashed: dict[Any, BaseException] = {}
+        self._resubmit, self._retries, self._done, self._failed = resubmit, retries, done, failed
+
+    def collect(self) -> int:
+        """Take what is done; how much that was."""
+        finished = [name for name, future in self.pending.items() if _inner(future).done()]
+        for name in finished:
+            future = self.pending.pop(name)
+            try:
+                result = future.result()
+            except LOST as error:
+                self._lose(name, future, error)
+            except Exception as error:
+                self.fail(name, error)
+            else:
+                self.results[name] = result
+                self._expect(self._done(name, result) if self._done else None)
+        return len(finished)
+
+    def cancel(self, name: str, reason: str) -> None:
+        """Wait for it no longer."""
+        _inner(self.pending.pop(name)).cancel()
+        self.fail(name, NotFinished(reason))
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """It is final."""
+        self.failures[name] = error
+        self._expect(self._failed(name, error) if self._failed else None)
+
+    def _lose(self, name: str, future: Future[R], error: BaseException) -> None:
+        if run_id := getattr(future, "task_run_id", None):
+            self.crashed[run_id] = error
+        if self.left[name]:
+            self.left[name] -= 1
+            logger.warning("%s was lost with its worker (%r): again", name, error)
+            self.pending[name] = self._resubmit(name)
+        else:
+            logger.error("%s was lost %d times: given up", name, self._retries + 1)
+            self.fail(name, error)
+
+    def _expect(self, more: "More[R] | None") -> None:
+        for name, future in (more or {}).items():
+            self.pending[name], self.left[name] = future, self._retries
 
 
 def _inner(future: Any) -> Any:

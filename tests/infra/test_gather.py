@@ -66,6 +66,45 @@ def test_work_that_never_starts_is_named_after_the_time_out() -> None:
     assert never.cancelled()
 
 
+@pytest.mark.unit
+def test_what_comes_in_may_bring_more_work() -> None:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+
+        def halve(name: str, number: int) -> dict[str, concurrent.futures.Future[int]]:
+            return {f"{name}/2": pool.submit(lambda: number // 2)} if number > 1 else {}
+
+        def instead(name: str, error: BaseException) -> dict[str, concurrent.futures.Future[int]]:
+            assert isinstance(error, ZeroDivisionError)
+            return {f"{name} again": pool.submit(lambda: 1)}
+
+        results, failures = gather(
+            {"8": pool.submit(lambda: 8), "bad": pool.submit(_fail)},
+            lambda name: pytest.fail(f"{name} was submitted again"),
+            done=halve,
+            failed=instead,
+        )
+    assert results == {"8": 8, "8/2": 4, "8/2/2": 2, "8/2/2/2": 1, "bad again": 1}
+    assert list(failures) == ["bad"]
+
+
+@pytest.mark.unit
+def test_what_brings_no_hope_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from restock.infra import gather as module
+
+    monkeypatch.setattr(module, "SECONDS_OF_HOPE", 0.05)
+    never: concurrent.futures.Future[int] = concurrent.futures.Future()
+    replaced: list[str] = []
+    results, failures = gather(
+        {"FR": never},
+        lambda _: never,
+        failed=lambda name, error: replaced.append(f"{name}: {error}"),
+        hopeless=lambda pending: dict.fromkeys(pending, "no worker offers GPU any more"),
+    )
+    assert not results and never.cancelled()
+    assert isinstance(failures["FR"], NotFinished)
+    assert replaced == ["FR: no worker offers GPU any more"]
+
+
 @pytest.mark.platform
 def test_a_flow_survives_killed_workers_and_names_what_is_missing(
     prefect_api: str,
