@@ -5,12 +5,13 @@ later search replaces it. Without one the nights choose from ``models.slate``.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import model_validator
 
 from restock.evaluation.evidence import seen_until
-from restock.infra.champions import Champion
+from restock.infra.champions import Champion, sync_champion
 from restock.infra.night import Estimate
 from restock.infra.records import SCHEMA_VERSION, Plan, Record
 from restock.infra.store import Conflict, NotFound, Store, swap
@@ -70,6 +71,42 @@ class InService(Record):
     def rivals(self) -> tuple[Candidate, ...]:
         """What competes with the plan in a market that a search has been to."""
         return () if self.nominee is None else (self.nominee,)
+
+
+class Services(Record):
+    """Market by market: what is in service, what is published, and what may not come back.
+
+    served: key of the published plan, or of the first; current: token of its publication (None:
+    none yet); barred: plan key → evidence it may not return on; failed: markets whose records
+    cannot be read, and why.
+    """
+
+    plans: dict[str, InService]
+    served: dict[str, str]
+    current: dict[str, str | None]
+    barred: dict[str, dict[str, str]]
+    failed: dict[str, str]
+
+
+def services(store: Store, markets: Iterable[str]) -> Services:
+    """Look up every market. One that cannot be read is in ``failed``, with the first plan."""
+    plans: dict[str, InService] = {}
+    served: dict[str, str] = {}
+    current: dict[str, str | None] = {}
+    barred: dict[str, dict[str, str]] = {}
+    failed: dict[str, str] = {}
+    for market in markets:
+        plans[market] = InService(plan=FIRST_INCUMBENT)
+        served[market], current[market], barred[market] = FIRST_INCUMBENT.key, None, {}
+        try:
+            champion = sync_champion(store, market)
+            if champion is not None:
+                served[market], current[market] = champion.plan.key, champion.publication
+                barred[market] = champion.barred_evidence()
+            plans[market] = in_service(read_plan(store, market), champion)
+        except Exception as error:
+            failed[market] = f"{type(error).__name__}: {error}"
+    return Services(plans=plans, served=served, current=current, barred=barred, failed=failed)
 
 
 def read_plan(store: Store, market: str) -> PlanRecord | None:

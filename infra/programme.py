@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from restock.evaluation.contest import FoldPlan, Unit
-from restock.infra.champions import sync_champion
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.packing import pack
-from restock.infra.plans import InService, in_service, read_plan
+from restock.infra.plans import InService, services
 from restock.infra.refitting import RefitUnit
 from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
 from restock.models import Candidate
-from restock.models.slate import FALLBACK, FIRST_INCUMBENT, SLATE
+from restock.models.slate import FALLBACK, SLATE
 
 # Measured on one core: what a candidate costs per order line and window, and what any costs.
 SECONDS_PER_LINE = 6e-7
@@ -151,51 +150,35 @@ def plan_night(
             f"no orders of market {', '.join(unknown)} before {ingested.as_of}; "
             f"there are {', '.join(there)}"
         )
-    services: dict[str, InService] = {}
-    served: dict[str, str] = {}
-    current: dict[str, str | None] = {}
-    barred: dict[str, dict[str, str]] = {}
-    failed: dict[str, str] = {}
-    for market in there:
-        services[market] = InService(plan=FIRST_INCUMBENT)
-        served[market], current[market], barred[market] = FIRST_INCUMBENT.key, None, {}
-        try:
-            champion = sync_champion(store, market)
-            if champion is not None:
-                served[market], current[market] = champion.plan.key, champion.publication
-                barred[market] = champion.barred_evidence()
-            services[market] = in_service(read_plan(store, market), champion)
-        except Exception as error:
-            failed[market] = f"{type(error).__name__}: {error}"
-    incumbents = {market: service.plan for market, service in services.items()}
-    usual = [*SLATE, *(one.plan for one in services.values() if not one.planned)]
+    known = services(store, there)
+    usual = [*SLATE, *(one.plan for one in known.plans.values() if not one.planned)]
     candidates: dict[str, Candidate] = {}
     contenders: dict[str, tuple[str, ...]] = {}
-    for market, service in services.items():
+    for market, service in known.plans.items():
         judged = usual if not service.planned else [FALLBACK, service.plan, *service.rivals]
         candidates |= {candidate.key: candidate for candidate in judged}
         contenders[market] = tuple(dict.fromkeys(candidate.key for candidate in judged))
     fold_plans = {market: fold_plan(markets, market) for market in there}
     publish = tuple(sorted(wanted)) if wanted else tuple(there)
     return Programme(
-        token=_token(ingested, publish, fold_plans, services),
+        token=_token(ingested, publish, fold_plans, known.plans),
         as_of=ingested.as_of,
         snapshot=ingested.snapshot,
         publish=publish,
         lines={market: ingested.markets[market].lines for market in there},
-        fold_plans={m: _shortened(plan, services[m]) for m, plan in fold_plans.items()},
+        fold_plans={m: _shortened(plan, known.plans[m]) for m, plan in fold_plans.items()},
         candidates=tuple(candidates.values()),
-        incumbents=incumbents,
+        incumbents={market: service.plan for market, service in known.plans.items()},
         contenders=contenders,
         rivals={
             market: tuple(c.key for c in service.rivals) if service.planned else contenders[market]
-            for market, service in services.items()
+            for market, service in known.plans.items()
         },
-        served=served,
-        said={market: service.why for market, service in services.items() if service.why},
-        current=current,
-        barred=barred,
-        failed=failed,
+        served=known.served,
+        said={market: service.why for market, service in known.plans.items() if service.why},
+        current=known.current,
+        barred=known.barred,
+        failed=known.failed,
     )
 
 
@@ -222,7 +205,7 @@ def _token(
     ingested: Ingested,
     publish: Sequence[str],
     plans: dict[str, FoldPlan],
-    services: Mapping[str, InService],
+    in_service: Mapping[str, InService],
 ) -> str:
     """The name of the night: the same orders, markets, splits and plans have the same."""
     about = {
@@ -233,7 +216,7 @@ def _token(
     }
     planned = {
         market: [candidate.key for candidate in (service.plan, *service.rivals)]
-        for market, service in services.items()
+        for market, service in in_service.items()
         if service.planned
     }
     if planned:
