@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,14 +29,18 @@ class FoldPlan(BaseModel):
     item_window_days: int | None = None
     k: int = 10
 
-    def folds(self, interactions: Interactions) -> list[Fold]:
-        """The folds of these interactions under this plan, oldest first."""
+    def folds(self, interactions: Interactions, only: Collection[int] | None = None) -> list[Fold]:
+        """The folds of these interactions under this plan, oldest first.
+
+        only: some windows alone, counted back from the newest, which is 0.
+        """
         return rolling_folds(
             interactions,
             horizon_days=self.horizon_days,
             windows=self.windows,
             min_item_orders=self.min_item_orders,
             item_window_days=self.item_window_days,
+            only=only,
         )
 
 
@@ -88,8 +92,7 @@ def judge(
     """
     folds: list[tuple[str, Fold]] = []
     for market in unit.markets:
-        newest_first = plans[market].folds(interactions.of_market(market))[::-1]
-        chosen = [fold for at, fold in enumerate(newest_first) if at in unit.windows]
+        chosen = plans[market].folds(interactions.of_market(market), unit.windows)[::-1]
         folds += [(market, fold) for fold in chosen if fold.customers.size]
     if unit.scope == "market":
         groups = [(fold.train, [(market, fold)]) for market, fold in folds]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -131,6 +132,7 @@ def rolling_folds(
     as_of: dt.date | None = None,
     min_item_orders: int = 1,
     item_window_days: int | None = None,
+    only: Collection[int] | None = None,
 ) -> list[Fold]:
     """The last ``windows`` windows of ``horizon_days`` before ``as_of``, oldest first.
 
@@ -139,6 +141,7 @@ def rolling_folds(
     cut-off and, with ``item_window_days``, one within that many days before it. A cut-off
     with no line before it has nothing to train on and gives no fold: a young market has
     fewer folds, or none. A fold may have no customer; its scorecards are then empty.
+    only: build these windows alone, counted back from the newest, which is 0.
 
     For a market: ``rolling_folds(interactions.of_market("FR"))``; a pooled model then trains
     on ``interactions.before(fold.cutoff)`` and is judged on the same fold.
@@ -156,7 +159,8 @@ def rolling_folds(
             f"as_of {end} lies after the last known day: the interactions end before "
             f"{interactions.as_of_date}, and half a window would be judged as a whole one"
         )
-    cutoffs = [end - dt.timedelta(days=horizon_days * n) for n in range(windows, 0, -1)]
+    wanted = [n for n in range(windows, 0, -1) if only is None or n - 1 in only]
+    cutoffs = [end - dt.timedelta(days=horizon_days * n) for n in wanted]
     folds = [
         _fold(interactions, cutoff, horizon_days, min_item_orders, item_window_days)
         for cutoff in cutoffs

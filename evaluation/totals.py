@@ -23,8 +23,8 @@ class Ground:
     scorecards: tuple[Scorecard, ...]
 
     @cached_property
-    def _keys(self) -> tuple[NDArray[np.int64], int]:
-        """The cluster of each row of all scorecards together, and the number of clusters.
+    def _keys(self) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+        """The cluster of each row of all scorecards together, and the market of each cluster.
 
         A customer who is in several folds is one cluster. Markets may have catalogues of
         their own, so a code alone does not name a customer.
@@ -43,12 +43,24 @@ class Ground:
             keys.append(market.astype(np.int64) << 32 | card.customer[~card.cold])
         whole = np.concatenate(keys) if keys else np.empty(0, np.int64)
         unique, cluster = np.unique(whole, return_inverse=True)
-        return cluster.astype(np.int64), int(unique.size)
+        return cluster.astype(np.int64), np.array([*markets, ""], dtype=object)[unique >> 32]
 
     @property
     def n_customers(self) -> int:
         """Distinct customers over all folds."""
+        return int(self._keys[1].size)
+
+    @property
+    def market_of_customer(self) -> NDArray[np.object_]:
+        """The market of each row of ``by_customer`` (object array of str), together."""
         return self._keys[1]
+
+    @cached_property
+    def _rows_by_customer(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of all scorecards in order of their cluster, and where each cluster starts."""
+        cluster = self._keys[0]
+        order = np.argsort(cluster, kind="stable")
+        return order, np.searchsorted(cluster[order], np.arange(self.n_customers))
 
     @property
     def identities(self) -> set[tuple[str, int]]:
@@ -78,12 +90,10 @@ class Ground:
 
     def by_customer(self, parts: Sequence[FloatArray]) -> FloatArray:
         """Add up rows per customer: one part per scorecard → (customers × columns)."""
-        cluster, n = self._keys
         rows = np.concatenate(parts)
-        if n == 0:
+        if self.n_customers == 0:
             return rows
-        order = np.argsort(cluster, kind="stable")
-        starts = np.searchsorted(cluster[order], np.arange(n))
+        order, starts = self._rows_by_customer
         total: FloatArray = np.add.reduceat(rows[order], starts, axis=0)
         return total
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,5 +78,5 @@ class Kept:
     The scorecards lie under the key of the trial's candidate, money in the market's currency.
     """
 
-    judgements: Sequence[Judgement]
-    ballots: Sequence[Ballot]
+    judgements: list[Judgement]
+    ballots: list[Ballot]
