@@ -73,7 +73,7 @@ def decide(
     failures: units that could not be judged. A market whose plan in service was not judged
     on every fold fails; a challenger that was not is skipped, with its reason.
     """
-    cards, skipped = _by_market(judged)
+    cards, skipped = by_market(judged)
     failed = dict(programme.failed)
     for unit, reason in failures:
         for candidate in unit.candidates:
@@ -109,7 +109,8 @@ def decide(
     return Decided(choices)
 
 
-def _by_market(judged: Iterable[Judgement]) -> tuple[Cards, dict[str, dict[str, str]]]:
+def by_market(judged: Iterable[Judgement]) -> tuple[Cards, dict[str, dict[str, str]]]:
+    """Scorecards by market and candidate, oldest fold first; and what was skipped, and why."""
     cards: Cards = defaultdict(lambda: defaultdict(list))
     skipped: dict[str, dict[str, str]] = defaultdict(dict)
     for one in sorted(judged, key=lambda one: (one.market, one.cutoff)):

@@ -14,7 +14,7 @@ from restock.evaluation.evidence import seen_until
 from restock.infra.champions import Champion, sync_champion
 from restock.infra.night import Estimate
 from restock.infra.records import SCHEMA_VERSION, Plan, Record
-from restock.infra.store import Conflict, NotFound, Store, swap
+from restock.infra.store import Conflict, NotFound, Store, StoreError, swap
 from restock.models import Candidate
 from restock.models.slate import FIRST_INCUMBENT
 
@@ -116,22 +116,23 @@ def read_plan(store: Store, market: str) -> PlanRecord | None:
         blob = store.get(key)
     except NotFound:
         return None
-    return PlanRecord.parse(blob.data, key)
+    return _parse(blob.data, key)
 
 
 def write_plan(store: Store, record: PlanRecord) -> PlanRecord:
     """Make a plan the market's; returns the one that is there now.
 
-    The same search again changes nothing. A damaged record is replaced. Superseded when a search
-    of later orders was there; Conflict when another process writes at the same time.
+    The same search again changes nothing. Superseded when a search of later orders was there;
+    Conflict when another process writes at the same time; StoreError when what is there is
+    damaged.
     """
     key = _key(record.market)
     try:
         blob = store.get(key)
     except NotFound:
         blob = None
-    before = _readable(blob.data) if blob else None
-    if before is not None:
+    if blob is not None:
+        before = _parse(blob.data, key)
         same = record.model_copy(update={"made": before.made})
         if same == before:
             return before
@@ -180,11 +181,14 @@ def _barred(record: PlanRecord, champion: Champion) -> bool:
     return until is None or seen is None or seen <= until
 
 
-def _readable(data: bytes) -> PlanRecord | None:
+def _parse(data: bytes, key: str) -> PlanRecord:
     try:
-        return PlanRecord.model_validate_json(data)
-    except ValueError:
-        return None
+        return PlanRecord.parse(data, key)
+    except StoreError as error:
+        raise StoreError(
+            f"{error}. Remove it: the market then chooses from the usual candidates until the next "
+            "`restock search`"
+        ) from error
 
 
 def _key(market: str) -> str:

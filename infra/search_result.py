@@ -14,6 +14,8 @@ Part = Literal["family", "tuning", "scope", "hybrid"]
 Windows = Literal["selection", "report"]
 Resource = Literal["CPU", "GPU", "SPARK"]
 
+UNKNOWN = Estimate(value=None)
+
 
 class Budget(Record):
     """What the search was allowed: wall seconds, or trials."""
@@ -60,7 +62,7 @@ class Standing(Record):
     family: str
     scope: str
     selection: Estimate
-    report: Estimate = Estimate(value=None)
+    report: Estimate = UNKNOWN
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = None
     trial: str = ""
@@ -120,8 +122,8 @@ class MarketResult(Record):
     why: str
     plan: Plan | None = None
     before: Plan | None = None
-    lift: Estimate = Estimate(value=None)
-    optimistic: Estimate = Estimate(value=None)
+    lift: Estimate = UNKNOWN
+    optimistic: Estimate = UNKNOWN
     basis: str = ""
     customers: int = 0
     chosen: str = ""
