@@ -23,7 +23,7 @@ class Rung(_Value):
     customers: float = Field(gt=0, le=1)
     """Share of the customers, who are trained on and judged; small markets stay whole."""
 
-    effort: float = Field(1.0, gt=0, le=1)
+    effort: float = Field(default=1.0, gt=0, le=1)
     """Share of the epochs (or iterations) that the configuration asks for."""
 
 
