@@ -95,7 +95,7 @@ def test_a_disaster_takes_no_more_than_the_last_place() -> None:
 
 def test_nothing_is_said_of_what_is_not_known() -> None:
     none = dict.fromkeys(SPACE, 0.0)
-    few = [Told(point=point, value=hill(point)) for point in points(3, 0)]
+    few = [Told(point=point, value=hill(point)) for point in points(7, 0)]
     flat = [Told(point=point, value=1.0) for point in points(40, 0)]
     failed = [Told(point=point, value=None) for point in points(40, 0)]
     same = [Told(point=points(1, 0)[0], value=float(at)) for at in range(40)]
