@@ -6,13 +6,13 @@ from typing import Literal
 from pydantic import Field
 
 from restock.infra.night import Estimate, Record
+from restock.infra.placement import Resource
 from restock.infra.records import Plan
 from restock.tuning.trials import Failure
 
 State = Literal["adopted", "kept", "failed"]
 Part = Literal["family", "tuning", "scope", "hybrid"]
 Windows = Literal["selection", "report"]
-Resource = Literal["CPU", "GPU", "SPARK"]
 
 UNKNOWN = Estimate(value=None)
 
@@ -54,7 +54,9 @@ class Standing(Record):
 
     selection: lift over the yardstick on the windows that it was chosen on, which flatters what
     won there; report: the same on the newest windows, where it was judged on them. Lifts are
-    ratios minus 1. metrics: means on the selection windows. seconds: estimated cost of a fit.
+    ratios minus 1. metrics: means, on a market's leaderboard of the report windows, in a study of
+    the selection windows. seconds: estimated cost of a fit and its lists. mark: "chosen",
+    "service" or neither.
     """
 
     candidate: str
@@ -66,8 +68,7 @@ class Standing(Record):
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float | None = None
     trial: str = ""
-    chosen: bool = False
-    service: bool = False
+    mark: str = ""
 
 
 class StudyResult(Record):
