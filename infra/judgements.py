@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,16 @@ _ARRAYS = ("customer", "cold", "part", "lists", "values")
 
 def put(store: Store, judgements: Sequence[Judgement], token: str) -> str:
     """Write a batch as npz (no pickle); returns its key, which follows from its content."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **to_arrays(judgements))
+    data = buffer.getvalue()
+    key = f"{FOLDER}/{token}/{hashlib.sha256(data).hexdigest()[:24]}.npz"
+    store.put(key, data)
+    return key
+
+
+def to_arrays(judgements: Sequence[Judgement]) -> dict[str, np.ndarray[Any, Any]]:
+    """Judgements as named arrays, for npz."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     about = []
     for judgement in judgements:
@@ -43,19 +53,18 @@ def put(store: Store, judgements: Sequence[Judgement], token: str) -> str:
             }
         )
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    data = buffer.getvalue()
-    key = f"{FOLDER}/{token}/{hashlib.sha256(data).hexdigest()[:24]}.npz"
-    store.put(key, data)
-    return key
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, Any]) -> list[Judgement]:
+    """What ``to_arrays`` gave."""
+    return [_judgement(one, arrays) for one in json.loads(arrays["about"].tobytes())]
 
 
 def get(store: Store, key: str) -> list[Judgement]:
     """Read what ``put`` wrote."""
     with np.load(io.BytesIO(store.get(key).data), allow_pickle=False) as arrays:
-        about = json.loads(arrays["about"].tobytes())
-        return [_judgement(one, arrays) for one in about]
+        return from_arrays(arrays)
 
 
 def clear(store: Store, token: str) -> None:

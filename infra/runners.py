@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from restock.infra import logs
+from restock.infra.placement import own_offers
 from restock.infra.processes import LOOPBACK
 from restock.infra.settings import Settings, load_settings
 from restock.infra.threads import ThreadPlan, plan
@@ -71,17 +72,18 @@ def scheduler_address(runner: str) -> str:
 def local_cluster(settings: Settings | None = None, preload: Sequence[str] = ()) -> "LocalCluster":
     """Start Dask on this node: loopback only, one process to each core, no dashboard.
 
-    A context manager that stops it.
+    Workers offer CPU, and GPU or SPARK where this node has it. A context manager that stops it.
     """
     import dask
-    import distributed
     from distributed.system import MEMORY_LIMIT
+
+    from restock.infra.own_cluster import OwnCluster
 
     settings = settings or load_settings()
     made = thread_plan(settings)
     dask.config.set(cluster_config(made))
-    return distributed.LocalCluster(
-        n_workers=made.workers,
+    return OwnCluster(
+        own_offers(made.workers),
         threads_per_worker=made.threads_per_worker,
         processes=True,
         host=LOOPBACK,

@@ -1,0 +1,36 @@
+"""A Dask cluster on this node whose workers offer different resources."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from distributed import LocalCluster
+
+START_SECONDS = 120
+
+
+class OwnCluster(LocalCluster):
+    """``LocalCluster`` with one worker for each of ``offers``, which all start at once.
+
+    offers: resources of each worker. A worker that offers a GPU sees one card, its own.
+    """
+
+    def __init__(self, offers: Sequence[dict[str, float]], **options: Any) -> None:
+        self._offers = list(offers)
+        super().__init__(n_workers=0, **options)
+        self.scale(len(offers))
+        try:
+            self.wait_for_workers(len(offers), timeout=START_SECONDS)
+        except BaseException:
+            self.close()
+            raise
+
+    def new_worker_spec(self) -> dict[int, dict[str, Any]]:
+        """Dask asks for the workers one by one; their names count from 0."""
+        found: dict[int, dict[str, Any]] = {}
+        for name, spec in super().new_worker_spec().items():
+            resources = self._offers[name % len(self._offers)]
+            options = {**spec["options"], "resources": resources}
+            if "GPU" in resources:
+                options["env"] = {**options.get("env", {}), "CUDA_VISIBLE_DEVICES": str(name)}
+            found[name] = {**spec, "options": options}
+        return found
