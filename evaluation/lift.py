@@ -145,7 +145,8 @@ class Measured:
             added: FloatArray = np.add.reduceat(rows, starts, axis=0, dtype=np.float64)
             return added
 
-        whole = np.maximum(total(b), 1e-300)
+        whole = total(b)
+        whole[whole == 0] = 1.0  # then nothing stands above the line either
         m_, t = total(a) / whole, total(c) / whole
         extra = (m_ + t) / 2 * PSEUDO_CUSTOMERS / np.maximum(total(b > 0), 1) + 1e-12
         values = (weight * np.log((m_ + extra) / (t + extra))).sum(axis=1)

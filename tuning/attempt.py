@@ -39,13 +39,20 @@ class Attempt:
     def run(
         self, testbeds: Testbeds, setting: Setting, context: FitContext, deadline: float | None
     ) -> Attempted:
-        """What it comes to, a failure included; and what is to be kept of it."""
-        start, step = time.perf_counter(), self.step
+        """What it comes to, a failure included; and what is to be kept of it.
+
+        Without a testbed no trial can say anything: what its making raises is not caught.
+        """
+        step = self.step
         outcome = Outcome(trial=self.trial, rung=step.rung, windows=step.windows)
         try:
             testbed = testbeds.of(*self.testbed)
-            start = time.perf_counter()  # what all trials need is no trial's time
-            clock = _Clock(start, setting.policy.trial_seconds, deadline)
+        except LeftOut as nobody:
+            told = {"failure": nobody.failure, "reason": str(nobody)}
+            return outcome.model_copy(update=told), None
+        start = time.perf_counter()
+        clock = _Clock(start, setting.policy.trial_seconds, deadline)
+        try:
             result, kept = self._judged(testbed, context, clock)
         except Exception as error:
             failure, reason = failure_of(error)
@@ -61,7 +68,10 @@ class Attempt:
         self, testbed: Testbed, context: FitContext, clock: "_Clock"
     ) -> tuple[dict[str, Any], Kept | None]:
         """The fields of a good outcome; raises what keeps the trial from one."""
-        policy, step, key = testbed.setting.policy, self.step, self.trial.candidate.key
+        policy, step, candidate = testbed.setting.policy, self.step, self.trial.candidate
+        if candidate.pooled != (step.study.where == ALL):
+            raise ValueError(f"{candidate.label} cannot be tried in the place {step.study.where}")
+        key = candidate.key
         cards: dict[str, list[Scorecard]] = {}
         kept = Kept([], []) if step.keep else None
         says_something = False
