@@ -1,0 +1,241 @@
+"""What was tried, beside the pooled choice: raw, shrunk, and how surely."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.evaluation.folds import FloatArray
+from restock.models import Candidate
+from restock.tuning import shrinkage
+from restock.tuning.brief import Brief
+from restock.tuning.costs import seconds
+from restock.tuning.trials import ALL, Lift, Mixture, Outcome
+
+NOISE_Z = 0.5
+"""Standard errors by which a market's own difference must exceed 0 before it is followed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What was tried over all markets; p candidates, m markets.
+
+    outcomes: those that no other dominates, by trial. columns: market → column. lifts, errors,
+    customers: (p × m), NaN where a market has none. whole: log-lifts over all markets (p).
+    cost: seconds of a fit on all lines and its lists (p). sought: the market that a mixture was
+    sought for, "" for all others. reference: row of the pooled choice: of those that tie with
+    the best the cheapest. tau2: variance of true differences between markets (p).
+    """
+
+    brief: Brief
+    outcomes: list[Outcome]
+    columns: dict[str, int]
+    lifts: FloatArray
+    errors: FloatArray
+    customers: FloatArray
+    whole: FloatArray
+    cost: FloatArray
+    sought: list[str]
+    reference: int
+    tau2: FloatArray
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brief) -> "Pooled":
+        """From outcomes of the place ALL at the top rung, at least one."""
+        size, tie = brief.size(ALL), brief.setting.policy.tie
+        whole = np.array([one.lift.value if one.lift else np.nan for one in outcomes])
+        cost = np.array([seconds(one.trial.candidate, size) for one in outcomes])
+        columns, numbers = _by_market(outcomes)
+        front = shrinkage.undominated(np.column_stack([whole, numbers[0]]), cost)
+        keep = np.flatnonzero(front)
+        lifts, errors, customers = numbers[:, keep]
+        whole, cost, kept = whole[keep], cost[keep], [outcomes[int(at)] for at in keep]
+        near = np.flatnonzero(whole >= whole.max() - tie)
+        reference = int(near[np.argmin(cost[near])])
+        families = np.array([one.trial.study.family for one in kept])
+        tau2 = _between_markets(lifts, errors, customers, whole, reference, families)
+        return cls(
+            brief=brief, outcomes=kept, columns=columns, lifts=lifts, errors=errors,
+            customers=customers, whole=whole, cost=cost, sought=_sought(kept, mixtures),
+            reference=reference, tau2=tau2,
+        )  # fmt: skip
+
+    @property
+    def choice(self) -> Outcome:
+        """The outcome of the pooled choice."""
+        return self.outcomes[self.reference]
+
+    def at(self, row: int, market: str) -> Lift | None:
+        """The lift of a candidate in a market."""
+        return self.outcomes[row].markets.get(market)
+
+    def share(self, market: str) -> float:
+        """A market's share of the lines, and so of what a pooled fit costs."""
+        sizes = self.brief.sizes
+        return sizes[market].lines / max(sum(size.lines for size in sizes.values()), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What was tried for one market alone, beside the pooled choice there (q candidates).
+
+    gain: measured log-lift minus that of the pooled choice (q). variance: of that. customers:
+    of the market (q). centre: what is believed without it (q), 0 or less.
+    """
+
+    outcomes: list[Outcome]
+    gain: FloatArray
+    variance: FloatArray
+    customers: FloatArray
+    centre: FloatArray
+    families: list[str]
+
+    @classmethod
+    def of(cls, market: str, outcomes: Sequence[Outcome], pooled: Pooled) -> "Own":
+        """From the market's outcomes at the top rung, and the mixtures that were sought for it.
+
+        Nothing where the pooled choice has no lift there: then there is nothing to compare with.
+        """
+        reference = pooled.at(pooled.reference, market)
+        found: list[tuple[Outcome, Lift, float]] = []
+        if reference is not None:
+            found = [(one, one.lift, 0.0) for one in outcomes if one.lift is not None]
+            for row, name in enumerate(pooled.sought):
+                lift = pooled.at(row, market)
+                if name == market and lift is not None and row != pooled.reference:
+                    everywhere = pooled.whole[row] - pooled.whole[pooled.reference]
+                    found.append((pooled.outcomes[row], lift, min(0.0, float(everywhere))))
+        families = [one.trial.study.family for one, _, _ in found]
+        theirs = reference or Lift(value=0.0, error=0.0, customers=0)
+        errors = np.array([lift.error for _, lift, _ in found])
+        kin = np.array([name == pooled.choice.trial.study.family for name in families], dtype=bool)
+        return cls(
+            outcomes=[one for one, _, _ in found],
+            gain=np.array([lift.value - theirs.value for _, lift, _ in found]),
+            variance=shrinkage.difference_variance(errors, np.array(theirs.error), kin),
+            customers=np.array([float(lift.customers) for _, lift, _ in found]),
+            centre=np.array([centre for _, _, centre in found]),
+            families=families,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """Everything that a market can choose between but the pooled choice.
+
+    gain: shrunk log-lift over the pooled choice. weight: of the market's own number in it. sure:
+    bool, the own number is beyond noise.
+    """
+
+    outcomes: list[Outcome]
+    gain: FloatArray
+    weight: FloatArray
+    sure: NDArray[np.bool_]
+
+
+def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
+    """Shrink a market's numbers: toward those of all markets, or toward no gain."""
+    half_way = pooled.brief.setting.policy.half_way
+    rest = np.array(
+        [
+            row
+            for row, name in enumerate(pooled.sought)
+            if row != pooled.reference and (name != market or not own.outcomes)
+        ],
+        dtype=np.int64,
+    )
+    everywhere = pooled.whole[rest] - pooled.whole[pooled.reference]
+    column = pooled.columns.get(market)
+    if column is None:
+        here, variance, customers = np.full((3, rest.size), np.nan)
+    else:
+        theirs = pooled.reference, column
+        here = pooled.lifts[rest, column] - pooled.lifts[theirs]
+        kin = _kin(pooled, rest)
+        errors = pooled.errors[rest, column]
+        variance = shrinkage.difference_variance(errors, pooled.errors[theirs], kin)
+        customers = pooled.customers[rest, column]
+    weight = np.concatenate(
+        [
+            shrinkage.belief(customers, variance, pooled.tau2[rest], half_way),
+            shrinkage.belief(own.customers, own.variance, np.array(own_tau2), half_way),
+        ]
+    )
+    raw = np.concatenate([here, own.gain])
+    centre = np.concatenate([everywhere, own.centre])
+    noise = NOISE_Z * np.sqrt(np.concatenate([variance, own.variance]))
+    gain = np.where(weight > 0, weight * np.nan_to_num(raw) + (1 - weight) * centre, centre)
+    with np.errstate(invalid="ignore"):
+        sure = raw > noise
+    return Weighed([pooled.outcomes[row] for row in rest] + own.outcomes, gain, weight, sure)
+
+
+def own_variance(tables: Sequence[Own]) -> float:
+    """The variance of what markets can gain on their own, from the best of each family in each.
+
+    Only gains count, twice: the prior is centred on none, and how bad the bad ones are says
+    nothing of the good ones.
+    """
+    squares, variance = [], []
+    for table in tables:
+        for family in sorted(set(table.families)):
+            rows = [at for at, name in enumerate(table.families) if name == family]
+            best = max(rows, key=lambda at: table.gain[at])
+            squares.append(max(float(table.gain[best]), 0.0) ** 2)
+            variance.append(float(table.variance[best]))
+    return shrinkage.prior_variance(np.array(squares), np.array(variance), np.ones(len(squares)))
+
+
+def _by_market(outcomes: Sequence[Outcome]) -> tuple[dict[str, int], FloatArray]:
+    """The columns, and lift, error and customers of each outcome in each (3 × p × m)."""
+    names = sorted({market for one in outcomes for market in one.markets})
+    columns = {name: at for at, name in enumerate(names)}
+    numbers = np.full((3, len(outcomes), len(names)), np.nan)
+    for row, one in enumerate(outcomes):
+        for name, lift in one.markets.items():
+            numbers[:, row, columns[name]] = lift.value, lift.error, lift.customers
+    return columns, numbers
+
+
+def _between_markets(
+    lifts: FloatArray,
+    errors: FloatArray,
+    customers: FloatArray,
+    whole: FloatArray,
+    reference: int,
+    families: NDArray[np.str_],
+) -> FloatArray:
+    """How much candidates of each family truly differ from market to market (variance, p).
+
+    A market that is most of the whole cannot differ much from it: with share s of the customers
+    the square of its difference is expected to be (1 - s)² of the others'.
+    """
+    away = (lifts - lifts[reference]) - (whole - whole[reference])[:, None]
+    kin = (families == families[reference])[:, None]
+    variance = shrinkage.difference_variance(errors, errors[reference], kin)
+    share = np.nan_to_num(customers[reference])
+    rest = np.broadcast_to((1 - share / max(share.sum(), 1.0)) ** 2, away.shape)
+    tau2 = np.zeros(len(families))
+    for family in np.unique(families):
+        rows = np.flatnonzero((families == family) & (np.arange(len(families)) != reference))
+        found = shrinkage.prior_variance(
+            (away[rows] ** 2).ravel(), variance[rows].ravel(), rest[rows].ravel()
+        )
+        tau2[families == family] = found
+    return tau2
+
+
+def _kin(pooled: Pooled, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    family = pooled.choice.trial.study.family
+    return np.array([pooled.outcomes[row].trial.study.family == family for row in rows], dtype=bool)
+
+
+def _sought(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture]) -> list[str]:
+    """The market that each candidate was sought for as a mixture; "" for all others."""
+
+    def market(candidate: Candidate) -> str:
+        found = {one.market for one in mixtures if one.candidate == candidate}
+        return found.pop() if len(found) == 1 and ALL not in found else ""
+
+    return [market(one.trial.candidate) for one in outcomes]
