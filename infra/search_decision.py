@@ -120,7 +120,7 @@ def _unjudged(
     why = skipped.get(market, {}).get(candidate.key, "")
     if why or not any(judged.get(market, {}).values()):
         return why
-    return "" if judged[market].get(candidate.key) else "there was no time for it"
+    return "" if judged[market].get(candidate.key) else "it was not judged on later windows"
 
 
 def _ruling(decision: Decision, before: Candidate, nominee: Candidate, unjudged: str) -> Ruling:

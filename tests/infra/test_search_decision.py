@@ -127,10 +127,10 @@ def test_a_market_whose_plan_was_not_judged_fails_alone_and_says_why() -> None:
     assert "MemoryError: too large" in rulings["DE"].why
 
 
-def test_a_nominee_that_there_was_no_time_to_judge_competes() -> None:
+def test_a_nominee_that_was_not_judged_in_time_competes() -> None:
     judged = cards({BEFORE.key: 0.3}, {"FR": 400})
     (ruling,) = decide_plans({"FR": NOMINEE}, judged, {}, services(judged), load_markets()).values()
-    assert ruling.state == "kept" and "no time" in ruling.why
+    assert ruling.state == "kept" and "was not judged" in ruling.why
     assert ruling.record(dt.date(2024, 1, 1), "search-1").nominee is not None
 
 
