@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Barrier, active_count
+from threading import Barrier, Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -204,7 +204,7 @@ def real() -> Interactions:
     return Interactions.from_frame(load_sample().orders).of_markets(list(REAL))
 
 
-@pytest.mark.parametrize("family", ["sar", "tifu_knn", "up_cf", "als", "market_prior"])
+@pytest.mark.parametrize("family", ["sar", "tifu_knn", "up_cf", "market_prior"])
 def test_sharing_gives_the_same_metrics_as_refitting_digit_by_digit(
     family: str, real: Interactions
 ) -> None:
@@ -236,11 +236,11 @@ class Odd(Reorder):
         "cannot": CannotFit("no card here"),
         "extra": ImportError("pip install 'restock[spark]'"),
     }
-    before: ClassVar[Callable[[], Any] | None] = None
+    before: ClassVar[Callable[[FitContext], None] | None] = None
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         if Odd.before:
-            Odd.before()
+            Odd.before(context)
         if self.config.way in self.raises:  # type: ignore[attr-defined]
             raise self.raises[self.config.way]  # type: ignore[attr-defined]
         if self.config.way == "slow":  # type: ignore[attr-defined]
@@ -313,15 +313,34 @@ def test_a_place_without_customers_and_the_wrong_place_say_so() -> None:
 
 
 # threads --------------------------------------------------------------------------------------
-def test_trials_on_a_cpu_go_side_by_side_and_those_of_other_machines_alone(
+def test_trials_on_a_cpu_go_side_by_side_with_a_thread_each(
+    odd: Callable[..., Candidate],
+) -> None:
+    meet, threads = Barrier(2, timeout=20), []
+
+    def before(context: FitContext) -> None:
+        meet.wait()  # two fits must be there at once, or this breaks
+        threads.append(context.threads)
+
+    Odd.before = before
+    assert [one.failure for one in go([step("FR", odd("a"), odd("b"))], threads=2)] == ["", ""]
+    assert set(threads) == {1}
+
+
+def test_trials_of_other_machines_go_one_by_one_with_all_threads(
     odd: Callable[..., Candidate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet = Barrier(2, timeout=20)
-    Odd.before = meet.wait  # two fits must be there at once, or this breaks
-    work = [step("FR", odd(), odd())]
-    assert [one.failure for one in go(work, threads=2)] == ["", ""]
-    threads: list[int] = []
-    Odd.before = lambda: threads.append(active_count())
+    alone, threads = Lock(), []
+
+    def before(context: FitContext) -> None:
+        assert alone.acquire(blocking=False)
+        time.sleep(0.01)
+        alone.release()
+        threads.append(context.threads)
+
+    Odd.before = before
     monkeypatch.setattr(Odd, "compute", "gpu")
-    go(work, threads=2)
-    assert max(threads) <= active_count()
+    around = Candidate(name="market_prior", config={"member": {"name": "odd"}}, scope="pooled")
+    outcomes = go([step("FR", odd("a"), odd("b")), step(ALL, around)], threads=2)
+    assert [one.failure for one in outcomes] == ["", "", ""]
+    assert threads == [2] * 6
