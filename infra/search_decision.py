@@ -5,10 +5,10 @@ service, on the newest windows, which nobody has chosen on: what won by luck has
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from restock.evaluation import Decision, GatePolicy, gate
+from restock.evaluation import Decision, GatePolicy, Scorecard, gate
 from restock.infra.deciding import Cards
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate
@@ -73,15 +73,19 @@ def decide_plans(
 
     judged, skipped: of the report windows, by market and candidate key, as ``by_market`` gives
     them; other candidates than the two speak in the pool. A market fails when its records
-    cannot be read or its plan in service was not judged; a nominee that was not judged on every
-    window competes in the nights.
+    cannot be read or its plan in service failed. Where one of the two was not judged in time,
+    the plan in service stays and the nominee competes in the nights.
     """
     failed = {market: services.failed[market] for market in nominees if market in services.failed}
     before = {market: services.plans[market].plan for market in nominees}
     for market, plan in before.items():
-        if market not in failed and (why := _unjudged(plan, market, judged, skipped)):
-            failed[market] = f"{plan.label} in service could not be judged on later windows: {why}"
-    heard = [market for market in nominees if market not in failed]
+        if why := skipped.get(market, {}).get(plan.key):
+            failed.setdefault(market, f"{plan.label} in service failed on later windows: {why}")
+    heard = [
+        market
+        for market, plan in before.items()
+        if market not in failed and not _late(plan, judged.get(market, {}))
+    ]
     # markets that get no plan speak in the pool, where their own plan in service was judged
     heard += [
         market
@@ -97,30 +101,24 @@ def decide_plans(
         barred=services.barred,
         rates={market: markets.of(market).rate for market in heard},
     )
-    return {
-        market: Ruling(market, "failed", before[market], nominees[market], failed[market])
-        if market in failed
-        else _ruling(
-            decisions[market],
-            before[market],
-            nominees[market],
-            _unjudged(nominees[market], market, judged, skipped),
-        )
-        for market in nominees
-    }
+    rulings = {}
+    for market, nominee in nominees.items():
+        plan, cards = before[market], judged.get(market, {})
+        if market in failed:
+            rulings[market] = Ruling(market, "failed", plan, nominee, failed[market])
+        elif market in heard:
+            late = skipped.get(market, {}).get(nominee.key) or _late(nominee, cards)
+            rulings[market] = _ruling(decisions[market], plan, nominee, late)
+        else:
+            rulings[market] = Ruling(market, "kept", plan, nominee, _late(plan, cards))
+    return rulings
 
 
-def _unjudged(
-    candidate: Candidate,
-    market: str,
-    judged: Cards,
-    skipped: Mapping[str, Mapping[str, str]],
-) -> str:
-    """Why a candidate was not judged in a market; empty where it was, or nobody could be."""
-    why = skipped.get(market, {}).get(candidate.key, "")
-    if why or not any(judged.get(market, {}).values()):
-        return why
-    return "" if judged[market].get(candidate.key) else "it was not judged on later windows"
+def _late(candidate: Candidate, judged: Mapping[str, Sequence[Scorecard]]) -> str:
+    """That a candidate was not judged where others were; empty where it was, or nobody could be."""
+    if judged.get(candidate.key) or not any(judged.values()):
+        return ""
+    return f"there was no time to judge {candidate.label} on later windows"
 
 
 def _ruling(decision: Decision, before: Candidate, nominee: Candidate, unjudged: str) -> Ruling:

@@ -52,14 +52,16 @@ def judged_later(
 ) -> tuple[Cards, dict[str, dict[str, str]]]:
     """Scorecards on the report windows by market and candidate, oldest first; and what failed.
 
-    A candidate that failed on one of the windows is not judged at all, with the reason.
+    A candidate that failed on one of the windows, or came too late for it, is not judged at all.
     """
     found: dict[str, dict[str, dict[str, Scorecard]]] = defaultdict(lambda: defaultdict(dict))
     skipped: dict[str, dict[str, str]] = defaultdict(dict)
+    late: set[tuple[str, str]] = set()
     for outcome in reported:
         where, key = outcome.trial.study.where, outcome.trial.candidate.key
-        if outcome.failure:
-            for market in markets if where == ALL else [where]:
+        for market in (markets if where == ALL else [where]) if outcome.failure else ():
+            late.add((market, key))
+            if outcome.failure != "skipped":
                 skipped[market][key] = outcome.reason
         if outcome.kept:
             for one in load(outcome.kept).judgements:
@@ -69,7 +71,7 @@ def judged_later(
         market: {
             key: sorted(by_fold.values(), key=lambda card: card.cutoff)
             for key, by_fold in by_key.items()
-            if key not in skipped[market]
+            if (market, key) not in late
         }
         for market, by_key in found.items()
     }

@@ -130,8 +130,15 @@ def test_a_market_whose_plan_was_not_judged_fails_alone_and_says_why() -> None:
 def test_a_nominee_that_was_not_judged_in_time_competes() -> None:
     judged = cards({BEFORE.key: 0.3}, {"FR": 400})
     (ruling,) = decide_plans({"FR": NOMINEE}, judged, {}, services(judged), load_markets()).values()
-    assert ruling.state == "kept" and "was not judged" in ruling.why
+    assert ruling.state == "kept" and "no time to judge" in ruling.why
     assert ruling.record(dt.date(2024, 1, 1), "search-1").nominee is not None
+
+
+def test_where_the_plan_in_service_came_too_late_it_stays() -> None:
+    judged = cards({NOMINEE.key: 0.36}, {"FR": 400})
+    (ruling,) = decide_plans({"FR": NOMINEE}, judged, {}, services(judged), load_markets()).values()
+    assert ruling.state == "kept" and "no time to judge reorder" in ruling.why
+    assert ruling.record(dt.date(2024, 1, 1), "search-1").plan.key == BEFORE.key
 
 
 def test_a_market_without_a_test_customer_follows_the_others() -> None:
