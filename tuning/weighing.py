@@ -15,6 +15,8 @@ from restock.tuning.trials import ALL, Lift, Mixture, Outcome
 
 NOISE_Z = 0.5
 """Standard errors by which a market's own difference must exceed 0 before it is followed."""
+SMALL_NOISE_Z = 1.64
+"""The same below ``half_way`` customers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +166,11 @@ def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
     )
     raw = np.concatenate([here, own.gain])
     centre = np.concatenate([everywhere, own.centre])
-    noise = NOISE_Z * np.sqrt(np.concatenate([variance, own.variance]))
+    small = np.nan_to_num(np.concatenate([customers, own.customers])) < half_way
+    z = np.where(small, SMALL_NOISE_Z, NOISE_Z)
     gain = np.where(weight > 0, weight * np.nan_to_num(raw) + (1 - weight) * centre, centre)
     with np.errstate(invalid="ignore"):
-        sure = raw > noise
+        sure = raw > z * np.sqrt(np.concatenate([variance, own.variance]))
     return Weighed([pooled.outcomes[row] for row in rest] + own.outcomes, gain, weight, sure)
 
 

@@ -54,14 +54,17 @@ def shuffled(outcomes: list[Outcome], seed: int) -> list[Outcome]:
 
 
 # no evidence, no choice of one's own ------------------------------------------------------
-@settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 10_000), value=st.floats(-0.3, 0.3))
+@settings(max_examples=30, deadline=None)
+@given(values=st.lists(st.floats(-0.15, 0.15), min_size=4, max_size=12), own=st.floats(-0.15, 0.15))
 def test_with_next_to_no_customers_everybody_takes_the_pooled_choice(
-    seed: int, value: float
+    values: list[float], own: float
 ) -> None:
     customers = {"AA": 2000, "BB": 1, "CC": 0}
-    outcomes, _ = world(seed, customers, differ=0.05, candidates=3, own=0)
-    outcomes.append(alone(trial("BB", "sar", 0), value, 1))
+    outcomes = [
+        everywhere(trial(ALL, "sar", at), (0.01 * at, value, 0.0), customers)
+        for at, value in enumerate(values)
+    ]
+    outcomes.append(alone(trial("BB", "sar", 0), own, 1))
     found = choose(outcomes, [], brief_for(customers))
     assert found.pooled is not None
     for market in ("BB", "CC"):
