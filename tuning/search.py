@@ -57,7 +57,7 @@ class Search:
             "report": self._report,
             "done": lambda room: None,
         }
-        self._phases["screen"](self._room(self.brief.seconds))
+        self._begun = False
 
     @property
     def done(self) -> bool:
@@ -79,6 +79,9 @@ class Search:
 
         seconds_left: until the end of the whole search, for a budget in seconds.
         """
+        if not self._begun:
+            self._begun = True
+            self._screen(self._room(seconds_left))
         while not self.done:
             work = [*self._held, *self._next(seconds_left)]
             self._held = []
