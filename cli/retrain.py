@@ -1,7 +1,6 @@
 """``restock retrain``: the main job."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
+from restock.cli import options
+from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
+from restock.cli.output import JSON, bad_input, console, errors, print_json
+from restock.cli.running import pages, run
 
 if TYPE_CHECKING:
     from restock.infra.night import Night
@@ -27,36 +29,19 @@ STYLES = {"published": "green", "unchanged": "green", "held": "yellow", "failed"
 
 
 def retrain(
-    orders: Annotated[
-        str | None,
-        typer.Option(
-            help="Order lines: a Parquet or CSV file, a folder of them, or an address. "
-            "Default: the bundled Online Retail orders of some 40 countries."
-        ),
-    ] = None,
+    orders: Orders = None,
     markets: Annotated[
         str | None, typer.Option(help="Publish only these markets, as in FR,DE. Default: all.")
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            help="The first day that is not known yet, as in 2011-12-01. "
-            "Default: the day after the last order."
-        ),
-    ] = None,
+    as_of: AsOf = None,
     eligibility: Annotated[
         str | None,
         typer.Option(help="Table (market, item_id) of the items that may be offered."),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="Names in your file = ours, as in Kunde=customer_id,Beleg=order_id."),
-    ] = None,
-    time_format: Annotated[
-        str | None, typer.Option(help="How times are written, as in %d.%m.%Y. Default: ISO 8601.")
-    ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Of CSV files. Default: a comma.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of CSV files. Default: utf-8.")] = None,
+    columns: Columns = None,
+    time_format: TimeFormat = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -64,13 +49,7 @@ def retrain(
             help="Publish lists however much they changed since the last publication.",
         ),
     ] = False,
-    runner: Annotated[
-        str | None,
-        typer.Option(
-            help="Where work runs: threads, dask (this machine), dask://HOST:PORT or "
-            "tls://HOST:PORT. Default: dask."
-        ),
-    ] = None,
+    runner: Runner = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Retrain every market, prove what is better, publish what is proved.
@@ -84,20 +63,11 @@ def retrain(
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
     parameters = {
-        "orders": _source(orders),
-        "markets": _codes(markets),
-        "as_of": _date(as_of),
+        "orders": options.source(orders),
+        "markets": options.codes(markets),
+        "as_of": options.day(as_of),
         "eligibility": eligibility,
-        "reading": {
-            name: value
-            for name, value in {
-                "columns": _pairs(columns),
-                "time_format": time_format,
-                "delimiter": delimiter,
-                "encoding": encoding,
-            }.items()
-            if value is not None
-        },
+        "reading": options.reading(columns, time_format, delimiter, encoding),
         "accept_changes": accept_changes,
     }
     night = _run(settings, parameters, quiet=as_json)
@@ -108,67 +78,22 @@ def retrain(
     raise typer.Exit(1 if night.failed else 0)
 
 
-def _source(orders: str | None) -> str | None:
-    """Told before any server starts."""
-    if orders is not None and "://" not in orders and not Path(orders).exists():
-        raise BadUsage(f"--orders {orders}: there is no such file or folder")
-    return orders
+def _flow() -> Any:
+    from restock.flows.retrain import retrain
 
-
-def _pairs(columns: str | None) -> dict[str, str] | None:
-    if columns is None:
-        return None
-    pairs = [pair.partition("=") for pair in columns.split(",")]
-    if not all(theirs.strip() and ours.strip() for theirs, _, ours in pairs):
-        raise BadUsage("--columns: write it as Kunde=customer_id,Beleg=order_id")
-    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
-
-
-def _codes(markets: str | None) -> list[str] | None:
-    if markets is None:
-        return None
-    from restock.dataset.columns import MARKET_PATTERN
-
-    codes = [code.strip() for code in markets.split(",") if code.strip()]
-    for code in codes:
-        if not re.fullmatch(MARKET_PATTERN, code):
-            raise BadUsage(f"--markets: {code!r} is no market code: 2 to 8 capital letters")
-    return codes
-
-
-def _date(text: str | None) -> Any:
-    import datetime as dt
-
-    if text is None:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadUsage(f"--as-of {text!r} is no date: write it as 2011-12-01") from None
+    return retrain
 
 
 def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Night":
-    """Run the flow in this process, against whatever Prefect server is there."""
-    import os
+    with _progress(quiet):
+        result = run(settings, _flow, parameters)
+    from restock.infra.night import NightIncomplete
 
-    from restock.infra.prefect_env import connect
-
-    os.environ["RESTOCK_RUNNER"] = settings.runner
-    with _progress(quiet), connect(settings) as connection:
-        from restock.dataset.contract import BadOrders
-        from restock.flows.retrain import retrain as flow
-        from restock.infra.night import NightIncomplete
-
-        connection.wait()
-        state = flow(**parameters, return_state=True)
-        result = state.result(raise_on_failure=False)
-        if isinstance(result, NightIncomplete):
-            return result.night
-        if isinstance(result, BadOrders | ValueError):
-            raise BadUsage(str(result)) from result
-        if isinstance(result, BaseException):
-            raise result
-        return result
+    if isinstance(result, NightIncomplete):
+        return result.night
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 class _Drawing(logging.Handler):
@@ -236,21 +161,7 @@ def _show(night: "Night", settings: Any) -> None:
     console.print(f"{night.orders_kept:,} of {night.orders_read:,} order lines used.")
     console.print(f"Report: {Path(night.report)}", soft_wrap=True)
     console.print("Look around (both on this machine only):")
-    for command in _ui_commands(settings):
+    for command in pages(settings):
         console.print(f"  {command}", soft_wrap=True)
     if night.failed:
         errors.print(f"[red]{len(night.failed)} markets failed:[/] {', '.join(night.failed)}")
-
-
-def _ui_commands(settings: Any) -> list[str]:
-    """The commands that open the pages of Prefect and MLflow for the embedded servers."""
-    import sys
-
-    here = Path(sys.executable).parent
-    pages = settings.tracking_uri
-    if not pages.startswith("http"):
-        pages = f"{here / 'mlflow'} ui --host 127.0.0.1 --backend-store-uri {pages}"
-    return [
-        f"PREFECT_HOME={settings.home / 'prefect'} {here / 'prefect'} server start",
-        pages,
-    ]

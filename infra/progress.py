@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 logger = logging.getLogger("restock.progress")
+live = logging.getLogger("restock.progress.live")
+"""Every change, for who watches in this process: too many for a log."""
+live.propagate = False
+live.setLevel(logging.INFO)
 
 
 def report(stage: str, done: int, total: int, detail: str = "") -> None:
@@ -21,7 +25,7 @@ def report(stage: str, done: int, total: int, detail: str = "") -> None:
 
 
 class SearchProgress:
-    """Says how far a search is, as often as it is told; the log hears of it now and then.
+    """Says how far a search is: whoever watches hears everything, the log now and then.
 
     token: names the search, for whoever has to go on with it.
     """
@@ -32,15 +36,10 @@ class SearchProgress:
 
     def __call__(self, status: Mapping[str, Any]) -> None:
         """status: ``Driver``'s, plain data; it travels as the record's ``search``."""
-        phase, now = str(status["phase"]), time.monotonic()
-        told = now >= self._next or phase != self._phase
-        if told:
-            self._phase, self._next = phase, now + self._every
-        logger.log(
-            logging.INFO if told else logging.DEBUG,
-            "search: %s, %d of %d trials",
-            phase,
-            status["trials"],
-            status["planned"],
-            extra={"search": {**status, "token": self._token}},
-        )
+        extra = {"search": {**status, "token": self._token}}
+        words = "search: %s, %d of %d trials", status["phase"], status["trials"], status["planned"]
+        live.info(*words, extra=extra)
+        now = time.monotonic()
+        if now >= self._next or status["phase"] != self._phase:
+            self._phase, self._next = status["phase"], now + self._every
+            logger.info(*words, extra=extra)

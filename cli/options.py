@@ -1,0 +1,99 @@
+"""Options that more than one job takes, and what people may write into them."""
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from restock.cli.output import BadUsage
+
+Orders = Annotated[
+    str | None,
+    typer.Option(
+        help="Order lines: a Parquet or CSV file, a folder of them, or an address. "
+        "Default: the bundled Online Retail orders of some 40 countries."
+    ),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        help="The first day that is not known yet, as in 2011-12-01. "
+        "Default: the day after the last order."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Names in your file = ours, as in Kunde=customer_id,Beleg=order_id."),
+]
+TimeFormat = Annotated[
+    str | None, typer.Option(help="How times are written, as in %d.%m.%Y. Default: ISO 8601.")
+]
+Delimiter = Annotated[str | None, typer.Option(help="Of CSV files. Default: a comma.")]
+Encoding = Annotated[str | None, typer.Option(help="Of CSV files. Default: utf-8.")]
+Runner = Annotated[
+    str | None,
+    typer.Option(
+        help="Where work runs: threads, dask (this machine), dask://HOST:PORT or "
+        "tls://HOST:PORT. Default: dask."
+    ),
+]
+
+
+def source(orders: str | None) -> str | None:
+    """Where the orders are. BadUsage, before any server starts, when there is no such file."""
+    if orders is not None and "://" not in orders and not Path(orders).exists():
+        raise BadUsage(f"--orders {orders}: there is no such file or folder")
+    return orders
+
+
+def reading(
+    columns: str | None, time_format: str | None, delimiter: str | None, encoding: str | None
+) -> dict[str, Any]:
+    """How the file is written, as ``read_orders`` takes it; what was not said is left out."""
+    values = {
+        "columns": pairs("--columns", columns, "Kunde=customer_id,Beleg=order_id"),
+        "time_format": time_format,
+        "delimiter": delimiter,
+        "encoding": encoding,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def pairs(option: str, text: str | None, example: str) -> dict[str, str] | None:
+    """``a=b,c=d`` as a dictionary. BadUsage shows the example."""
+    if text is None:
+        return None
+    found = [pair.partition("=") for pair in text.split(",")]
+    if not all(left.strip() and right.strip() for left, _, right in found):
+        raise BadUsage(f"{option}: write it as {example}")
+    return {left.strip(): right.strip() for left, _, right in found}
+
+
+def words(text: str | None) -> list[str] | None:
+    """``a, b`` as a list; None where nothing was said."""
+    if text is None:
+        return None
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def codes(markets: str | None) -> list[str] | None:
+    """The codes of markets. BadUsage names the one that is none."""
+    from restock.dataset.columns import MARKET_PATTERN
+
+    found = words(markets)
+    for code in found or ():
+        if not re.fullmatch(MARKET_PATTERN, code):
+            raise BadUsage(f"--markets: {code!r} is no market code: 2 to 8 capital letters")
+    return found
+
+
+def day(text: str | None) -> dt.date | None:
+    """A date. BadUsage says how to write one."""
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise BadUsage(f"--as-of {text!r} is no date: write it as 2011-12-01") from None
