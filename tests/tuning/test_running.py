@@ -126,6 +126,7 @@ def test_effort_is_a_share_of_the_epochs_that_were_asked_for() -> None:
 
 
 def test_what_is_kept_is_the_judged_lists_and_more_of_them() -> None:
+    orders = many(customers=300, n=900)  # some buy for the first time in a window
     candidate, stored = Candidate(name="reorder", scope="pooled"), {}
 
     def keep(trial: Trial, kept: Kept) -> str:
@@ -134,10 +135,10 @@ def test_what_is_kept_is_the_judged_lists_and_more_of_them() -> None:
 
     work = step(ALL, candidate, keep=True)
     of = setting(ballots=12)
-    (found,) = run(ORDERS, [work], of, FitContext(), keep=keep)
+    (found,) = run(orders, [work], of, FitContext(), keep=keep)
     assert found.kept == "kept/all/reorder/0"
     assert results([found.model_copy(update={"kept": ""})]) == results(
-        go([step(ALL, candidate)], of=of)
+        go([step(ALL, candidate)], of=of, orders=orders)
     )
     (kept,) = stored.values()
     assert [(one.market, one.cutoff) for one in kept.ballots] == [
@@ -145,9 +146,9 @@ def test_what_is_kept_is_the_judged_lists_and_more_of_them() -> None:
     ]
     assert len(kept.ballots) == 4
     for ballot, judgement in zip(kept.ballots, kept.judgements, strict=True):
-        lists = ORDERS.of_market(ballot.market)
+        lists = orders.of_market(ballot.market)
         fold = next(f for f in PLAN.folds(lists) if f.cutoff == ballot.cutoff)
-        model = candidate.create().fit(ORDERS.before(fold.cutoff))
+        model = candidate.create().fit(orders.before(fold.cutoff))
         expected = model.recommend(fold.customers, 12, allowed=fold.candidates)
         own = ~expected.fallback & (expected.items >= 0)
         assert not own.all()  # what is not the model's own is no vote
@@ -155,7 +156,7 @@ def test_what_is_kept_is_the_judged_lists_and_more_of_them() -> None:
         np.testing.assert_array_equal(ballot.items, np.where(own, expected.items, -1))
         np.testing.assert_array_equal(ballot.scores[own], expected.scores[own])
         card = judgement.scorecards[candidate.key]
-        assert card.cold.sum() == fold.cold.size
+        assert card.cold.sum() == fold.cold.size > 0
         judged = evaluate(expected, fold, k=5)
         np.testing.assert_array_equal(card.lists[~card.cold], judged.lists)
 
