@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,17 @@ class Ingested(BaseModel):
     lines_kept: int
     set_aside: dict[str, int]
     quarantine: str
+
+    def these(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
+        """The wanted markets (None: all that have orders), sorted. ValueError: one has none."""
+        there = sorted(self.markets)
+        unknown = sorted(set(wanted or ()) - set(there))
+        if unknown:
+            raise ValueError(
+                f"no orders of market {', '.join(unknown)} before {self.as_of}; "
+                f"there are {', '.join(there)}"
+            )
+        return tuple(sorted(wanted) if wanted else there)
 
 
 def ingest(

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -60,6 +60,11 @@ class Placements(BaseModel):
     def of(self, family: str) -> Resource:
         """The resource of a family; a family that is not placed runs on CPUs."""
         return self.where.get(family, "CPU")
+
+    def without(self, missing: Mapping[str, str]) -> Self:
+        """Without families that cannot run after all. missing: family → why."""
+        where = {name: at for name, at in self.where.items() if name not in missing}
+        return self.model_copy(update={"where": where, "skipped": {**self.skipped, **missing}})
 
 
 def place(families: Iterable[str], wanted: Mapping[str, Resource], offers: Offers) -> Placements:

@@ -143,13 +143,7 @@ def plan_night(
     wanted: the markets to publish (None: all that have orders). ValueError when one of them
     has no order in the snapshot.
     """
-    there = sorted(ingested.markets)
-    unknown = sorted(set(wanted or ()) - set(there))
-    if unknown:
-        raise ValueError(
-            f"no orders of market {', '.join(unknown)} before {ingested.as_of}; "
-            f"there are {', '.join(there)}"
-        )
+    publish, there = ingested.these(wanted), ingested.these(None)
     known = services(store, there)
     usual = [*SLATE, *(one.plan for one in known.plans.values() if not one.planned)]
     candidates: dict[str, Candidate] = {}
@@ -159,7 +153,6 @@ def plan_night(
         candidates |= {candidate.key: candidate for candidate in judged}
         contenders[market] = tuple(dict.fromkeys(candidate.key for candidate in judged))
     fold_plans = {market: fold_plan(markets, market) for market in there}
-    publish = tuple(sorted(wanted)) if wanted else tuple(there)
     return Programme(
         token=_token(ingested, publish, fold_plans, known.plans),
         as_of=ingested.as_of,

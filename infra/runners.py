@@ -8,7 +8,13 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from restock.infra import logs
-from restock.infra.placement import own_offers
+from restock.infra.placement import (
+    Offers,
+    offered,
+    own_offers,
+    this_process,
+    with_usable_java,
+)
 from restock.infra.processes import LOOPBACK
 from restock.infra.settings import Settings, load_settings
 from restock.infra.threads import ThreadPlan, plan
@@ -21,6 +27,9 @@ if TYPE_CHECKING:
 WORKER_PRELOAD = "restock.infra.dask_preload"
 # What is left to the flow's process and to the servers beside the workers.
 WORKERS_SHARE_OF_MEMORY = 0.8
+OWN_RUNNERS = ("threads", "dask")
+# A cluster elsewhere may still be starting.
+WORKER_SECONDS = 60
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +130,33 @@ def cluster_config(made: ThreadPlan) -> dict[str, Any]:
         "distributed.admin.system-monitor.gil.enabled": False,
         "distributed.worker.profile.enabled": False,
     }
+
+
+def offers_here(settings: Settings, *, spark: bool = False) -> Offers:
+    """What the workers of the running flow offer; waits for the first of them.
+
+    spark: it is wanted, so that a Java which cannot run it is found out. ValueError when no
+    worker of a cluster elsewhere comes up.
+    """
+    from prefect.context import FlowRunContext
+
+    if settings.runner == "threads":
+        offers = this_process(thread_plan(settings).slots)
+    else:
+        context = FlowRunContext.get()
+        client = getattr(context.task_runner if context else None, "client", None)
+        if client is None:
+            raise RuntimeError("call this in a flow that runs on Dask")
+        try:
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            raise ValueError(
+                f"no worker came to {settings.runner} within {WORKER_SECONDS} s: start some with "
+                f"dask worker {scheduler_address(settings.runner)}"
+            ) from None
+        offers = offered(client)
+    ours = settings.runner in OWN_RUNNERS
+    return with_usable_java(offers) if ours and spark else offers
 
 
 def warm_up() -> "threading.Thread":

@@ -90,6 +90,11 @@ def work_id(work: Work) -> str:
     return hashlib.sha256(f"{kind} {work.model_dump_json()}".encode()).hexdigest()[:24]
 
 
+def batch_id(works: Iterable[str]) -> str:
+    """Names a batch by the ids of its work."""
+    return hashlib.sha256(" ".join(works).encode()).hexdigest()[:24]
+
+
 # the run --------------------------------------------------------------------------------------
 def put_run(store: Store, run: SearchRun) -> None:
     """Write what a search sets out to do."""
@@ -110,7 +115,7 @@ def get_run(store: Store, token: str) -> SearchRun:
 # the journal ----------------------------------------------------------------------------------
 def put_finished(store: Store, token: str, batch: Finished) -> None:
     """Write what a batch came to. Twice the same batch is one object."""
-    name = hashlib.sha256(" ".join(one.work for one in batch.done).encode()).hexdigest()[:24]
+    name = batch_id(one.work for one in batch.done)
     store.put(f"{FOLDER}/{token}/done/{name}.json", batch.model_dump_json().encode())
 
 

@@ -14,13 +14,13 @@ from restock.evaluation.contest import Unit, judge
 from restock.infra import judgements, publishing, reporting, tracking
 from restock.infra.deciding import Decided, decide
 from restock.infra.eligible import keep_eligibility, load_eligibility
-from restock.infra.ingestion import Ingested, ingest
+from restock.infra.feed import take_in
+from restock.infra.ingestion import Ingested
 from restock.infra.markets import load_markets
 from restock.infra.night import Night
 from restock.infra.programme import Programme, plan_night
 from restock.infra.refitting import Refitting, RefitUnit, Staged
 from restock.infra.runners import thread_plan
-from restock.infra.schedule import scheduled_day
 from restock.infra.settings import load_settings
 from restock.infra.snapshots import open_snapshot
 from restock.infra.store import open_store
@@ -70,24 +70,10 @@ def prepare(
     store, declared = open_store(settings=settings), load_markets(settings)
     # creating MLflow's database takes seconds: meanwhile the workers judge
     threading.Thread(target=tracking.prepare, args=[settings], daemon=True).start()
-    if as_of == "scheduled":
-        # the bundled orders have no newer day than their last
-        as_of = scheduled_day(declared, group) if orders else None
-    ingested = ingest(
-        store,
-        orders,
-        as_of=as_of,
-        reading=reading,
-        country_names=declared.feed_names,
-        time_zones={code: market.time_zone for code, market in declared.items()},
-        rates={code: market.rate for code, market in declared.items()},
-    )
-    wanted = markets or None
-    if group is not None:
-        wanted = [code for code in declared.in_group(group) if code in ingested.markets]
+    feed = take_in(store, declared, orders, markets, group, as_of, reading)
     return Prepared(
-        ingested=ingested,
-        programme=plan_night(store, ingested, declared, wanted),
+        ingested=feed.ingested,
+        programme=plan_night(store, feed.ingested, declared, feed.wanted),
         eligibility=keep_eligibility(store, eligibility) if eligibility else None,
         accept_changes=accept_changes,
         workers=thread_plan(settings).slots,
