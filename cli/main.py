@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from restock.cli import doctor, output, platform, publications, retrain
+from restock.cli import doctor, output, platform, publications, retrain, search
 
 app = typer.Typer(
     name="restock",
@@ -23,6 +23,7 @@ def common(
 
 
 app.command()(retrain.retrain)
+app.command()(search.search)
 app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)

@@ -1,0 +1,125 @@
+"""The page of a search: one file, no network, every string from the data escaped."""
+
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment
+
+from restock.infra.night import Estimate
+from restock.infra.report import METRICS, bar, estimate
+from restock.infra.search_charts import bars, curve, waterfall
+from restock.infra.search_result import Gain, MarketResult, SearchResult
+from restock.infra.store import Store
+from restock.tuning.trials import ALL
+
+FOLDER = "reports/search"
+STATES = {
+    "adopted": "the nights refit this plan from now on",
+    "kept": "the plan in service stays",
+    "failed": "an error: the plan in service stays",
+}
+KINDS = {
+    "error": "an error",
+    "memory": "out of memory",
+    "time": "over time",
+    "diverged": "numbers that are not finite",
+    "skipped": "not begun",
+}
+
+
+def keep_report(store: Store, result: SearchResult) -> SearchResult:
+    """Write the HTML page and the record as JSON; returns the result with the page's address."""
+    key = f"{FOLDER}/{result.token}.html"
+    path = store.local(key)
+    result = result.model_copy(update={"report": str(path) if path else f"{store.uri}/{key}"})
+    store.put(key, render(result).encode())
+    store.put(f"{FOLDER}/{result.token}.json", result.model_dump_json(indent=1).encode())
+    return result
+
+
+def show_in_prefect(result: SearchResult) -> None:
+    """The table of markets and a link to the page, as artifacts of the run."""
+    from prefect.artifacts import create_link_artifact, create_table_artifact
+
+    create_table_artifact(
+        key="search-summary",
+        table=summary_rows(result),
+        description=f"What the search before {result.as_of} found in each market.",
+    )
+    link = result.report if "://" in result.report else Path(result.report).as_uri()
+    create_link_artifact(key="search-report", link=link, link_text="Report of the search")
+
+
+def render(result: SearchResult) -> str:
+    """The page of a search as HTML."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "lift": lift,
+        "estimate": estimate,
+        "bar": bar,
+        "waterfall": waterfall,
+        "curve": curve,
+    }
+    template = files("restock.infra").joinpath("search_report.html").read_text()
+    pooled = [study for study in result.studies if study.where == ALL and study.importance]
+    return environment.from_string(template).render(
+        result=result,
+        markets=_ordered(result),
+        states=STATES,
+        kinds=KINDS,
+        metrics=METRICS,
+        gain=lift(_altogether(result.gains)),
+        spent=bars({one.family: one.seconds for one in result.families}, "s", "seconds by family"),
+        importance=[
+            (study, bars(study.importance, "%", f"what decided in {study.family}"))
+            for study in pooled
+        ],
+    )
+
+
+def summary_rows(result: SearchResult) -> list[dict[str, str]]:
+    """The table of markets as text: for the terminal and for the Prefect artifact."""
+    return [
+        {
+            "market": one.market,
+            "customers": f"{one.customers:,}",
+            "plan": one.plan.label if one.plan else "–",
+            "in service before": one.before.label if one.before else "–",
+            "state": one.state,
+            "later": lift(one.lift),
+            "chosen on": lift(one.optimistic, short=True),
+            "where from": _where_from(one, result),
+        }
+        for one in _ordered(result)
+    ]
+
+
+def lift(value: Estimate | None, *, short: bool = False) -> str:
+    """``+6.1% (+4.0% to +8.2%)``, short ``+6.1%``, or a dash where nothing was judged."""
+    if value is None or value.value is None:
+        return "–"
+    if short or value.low is None or value.high is None:
+        return f"{value.value:+.1%}"
+    return f"{value.value:+.1%} ({value.low:+.1%} to {value.high:+.1%})"
+
+
+def _ordered(result: SearchResult) -> list[MarketResult]:
+    return sorted(result.markets, key=lambda one: (-one.customers, one.market))
+
+
+def _altogether(gains: Sequence[Gain]) -> Estimate:
+    whole = sum(gain.log_lift for gain in gains)
+    return Estimate(value=math.expm1(whole) if gains else None)
+
+
+def _where_from(one: MarketResult, result: SearchResult) -> str:
+    """The steps that brought something; a market without steps of its own follows all."""
+    gains, about = (one.gains, "") if one.gains else (result.gains, "all markets: ")
+    parts = [
+        f"{gain.part} {math.expm1(gain.log_lift):+.1%}"
+        for gain in gains
+        if abs(gain.log_lift) >= 0.0005
+    ]
+    return about + ", ".join(parts) if parts else "–"
