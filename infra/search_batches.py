@@ -38,6 +38,7 @@ SHORTEST_SECONDS = 2.0
 """Estimated work of a batch that is worth a task, where there is enough work."""
 LONGEST_SECONDS = 15.0
 """More than that and what waits for the batch waits too long."""
+ROUNDING = 1e-6  # equal parts of a sum are its parts
 MIX_SECONDS = 3.0
 """A mixture, about: it is not fitted, only counted."""
 
@@ -119,7 +120,7 @@ def pack(waiting: Sequence[Piece], *, slots: int, idle: int, most: int) -> list[
     """
     total = sum(piece.seconds for piece in waiting)
     even = min(total / max(idle, 1), SHORTEST_SECONDS)
-    room = min(max(even, total / (3 * max(slots, 1))), LONGEST_SECONDS)
+    room = min(max(even, total / (3 * max(slots, 1))), LONGEST_SECONDS) * (1 + ROUNDING)
     left, batches = list(waiting), []
     while left and len(batches) < most:
         place, load = left[0].place, 0.0
