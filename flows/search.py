@@ -61,10 +61,12 @@ def search(
     started = time.time() - spent_seconds
     warm_up()
     if resume:
-        run = tasks.resume_search(resume)
+        run, result = tasks.resume_search(resume)
+        if result is not None:
+            return result
     else:
         wishes = Wishes(
-            families=families,
+            families=tuple(families) if families else None,
             placements=placements or {},
             seconds=budget_seconds,
             trials=trials,

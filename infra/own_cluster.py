@@ -8,7 +8,7 @@ from distributed import LocalCluster
 START_SECONDS = 120
 
 
-class OwnCluster(LocalCluster):
+class OwnCluster(LocalCluster):  # type: ignore[misc]
     """``LocalCluster`` with one worker for each of ``offers``, which all start at once.
 
     offers: resources of each worker. A worker that offers a GPU sees one card, its own.

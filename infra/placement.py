@@ -159,9 +159,10 @@ def with_usable_java(offers: Offers) -> Offers:
     java = look_for_java()
     if java.usable:
         return offers
-    slots = {name: count for name, count in offers.slots.items() if name != "SPARK"}
-    why = {"SPARK": f"Spark cannot start here: {java.found}; {REMEDY}"}
-    return Offers(slots=slots, asked=offers.asked, why={**offers.why, **why})
+    slots = dict(offers.slots)
+    del slots["SPARK"]
+    why: dict[Resource, str] = {"SPARK": f"Spark cannot start here: {java.found}; {REMEDY}"}
+    return Offers(slots=slots, asked=offers.asked, why=why)
 
 
 def cards() -> int:
@@ -177,9 +178,9 @@ def asking(needs: Mapping[str, float]) -> Iterator[None]:
     if not needs:
         yield
         return
-    import dask
+    from dask.base import annotate
 
-    with dask.annotate(resources=dict(needs)):
+    with annotate(resources=dict(needs)):
         yield
 
 

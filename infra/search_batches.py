@@ -121,7 +121,7 @@ def pack(waiting: Sequence[Piece], *, slots: int, idle: int, most: int) -> list[
     total = sum(piece.seconds for piece in waiting)
     even = min(total / max(idle, 1), SHORTEST_SECONDS)
     room = min(max(even, total / (3 * max(slots, 1))), LONGEST_SECONDS) * (1 + ROUNDING)
-    left, batches = list(waiting), []
+    left, batches = list(waiting), list[list[Piece]]()
     while left and len(batches) < most:
         place, load = left[0].place, 0.0
         taken: list[Piece] = []

@@ -11,7 +11,7 @@ from restock.infra.night import Estimate
 from restock.infra.report import METRICS, bar, estimate
 from restock.infra.search_charts import bars, curve, waterfall
 from restock.infra.search_result import Gain, MarketResult, SearchResult
-from restock.infra.store import Store
+from restock.infra.store import NotFound, Store
 from restock.tuning.trials import ALL
 
 FOLDER = "reports/search"
@@ -37,6 +37,14 @@ def keep_report(store: Store, result: SearchResult) -> SearchResult:
     store.put(key, render(result).encode())
     store.put(f"{FOLDER}/{result.token}.json", result.model_dump_json(indent=1).encode())
     return result
+
+
+def read_result(store: Store, token: str) -> SearchResult | None:
+    """The record of a search; None while it is not done."""
+    try:
+        return SearchResult.model_validate_json(store.get(f"{FOLDER}/{token}.json").data)
+    except NotFound:
+        return None
 
 
 def show_in_prefect(result: SearchResult) -> None:

@@ -1,6 +1,7 @@
 """The tasks of a search: names, retries and references around ``restock.infra``."""
 
 import datetime as dt
+import logging
 import secrets
 import threading
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 
-from restock.infra import search_store, tracking
+from restock.infra import search_report, search_store, tracking
 from restock.infra.feed import Feed, take_in
 from restock.infra.markets import load_markets
 from restock.infra.placement import asking
@@ -26,6 +27,8 @@ from restock.infra.search_store import Finished, SearchRun
 from restock.infra.settings import load_settings
 from restock.infra.store import open_store
 from restock.tuning.search import Search
+
+logger = logging.getLogger(__name__)
 
 
 class Searched(NamedTuple):
@@ -64,9 +67,10 @@ def plan_search(feed: Feed, wishes: Wishes) -> SearchRun:
 
 
 @task(name="resume", cache_policy=NO_CACHE, task_run_name="resume {token}")
-def resume_search(token: str) -> SearchRun:
-    """What a search set out to do. ValueError where there is no such search."""
-    return search_store.get_run(open_store(settings=load_settings()), token)
+def resume_search(token: str) -> tuple[SearchRun, SearchResult | None]:
+    """What a search set out to do, and its result where it is done. ValueError: unknown."""
+    store = open_store(settings=load_settings())
+    return search_store.get_run(store, token), search_report.read_result(store, token)
 
 
 @task(cache_policy=NO_CACHE, task_run_name="search {title}", retries=1)
@@ -127,7 +131,14 @@ def decide(run: SearchRun, searched: Searched) -> SearchResult:
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report")
 def report(result: SearchResult) -> SearchResult:
-    """Write the report."""
+    """Write the report and show it in Prefect; from here on the search is done."""
+    store = open_store(settings=load_settings())
+    result = search_report.keep_report(store, result)
+    search_store.clear_kept(store, result.token)
+    try:
+        search_report.show_in_prefect(result)
+    except Exception:
+        logger.exception("the server took no artifacts; the report is at %s", result.report)
     return result
 
 
