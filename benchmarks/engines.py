@@ -3,11 +3,11 @@
 Studies in the place of all markets: 15 % of the customers of Online Retail, fitted on everything
 before one of the older windows and judged in it. The value of a trial is its log-lift over
 ``reorder``. Every trial is a real fit; so that many fit into minutes, what mostly costs time is
-held (``HELD``) and all else of a model's space is searched, its scope too. ``als`` runs on the
-engine of the CPU, not on Spark; ``wide_deep`` trains on the CPU. In a seed all engines start
-from the same 8 random points and go on to 30 trials, one by one. ``optuna`` is its TPESampler
-with its defaults, on the same coordinates as ours; ``tpe_brackets`` is our TPE asked as a search
-asks, nine at a time.
+held (``engines_race.HELD``) and all else of a model's space is searched, its scope too. ``als``
+runs on the engine of the CPU, not on Spark; ``wide_deep`` trains on the CPU. In a seed all
+engines start from the same 8 random points and go on to 30 trials, one by one. ``optuna`` is its
+TPESampler with its defaults, on the same coordinates as ours; ``tpe_brackets`` is our TPE asked
+as a search asks, nine at a time.
 
 best_after_30.<model>.<engine>  mean over seeds of the best value; interval: 95 %, over seeds.
 gain_over_random.<model>.<engine>  the same less what random search came to in the same seed.
@@ -20,122 +20,25 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from restock.benchmarks.engines_optuna import Optuna
 from restock.benchmarks.engines_plot import draw
+from restock.benchmarks.engines_race import BUDGET, HELD, RACED, engine_of, race, searched
 from restock.benchmarks.figures import Figure, report
-from restock.dataset import Interactions, load_sample
-from restock.evaluation import Fold, Objective, Scorecard, evaluate, rolling_folds
-from restock.evaluation.lift import log_lift
-from restock.models import Candidate
-from restock.models.slate import FIRST_INCUMBENT
-from restock.models.space import Space
-from restock.tuning.engine import Engine, create_engine
-from restock.tuning.policy import SearchPolicy
-from restock.tuning.sampling import place_of
-from restock.tuning.space import Point, candidate_of, study_space
-from restock.tuning.tpe import STARTUP
-from restock.tuning.trials import ALL, StudyKey
+from restock.tuning.engine import create_engine
 
-K, BUDGET, SEEDS, CUSTOMERS = 10, 30, 8, 0.15
+SEEDS = 8
 FIRST_SEED = 100  # those below helped to choose the settings of tuning.tpe
-WINDOW = 3  # counted back from the newest, which is 0: the newest of those that select
-HELD: Mapping[str, Mapping[str, Any]] = {
-    "sar": {},
-    "als": {"factors": 64},
-    "wide_deep": {"cutoffs": 3, "hidden": 32, "second": 16, "negatives": 4, "purchases": 8},
-}
-RACED = {
-    "random": ("random", 1),
-    "tpe": ("tpe", 1),
-    "tpe_brackets": ("tpe", SearchPolicy().bracket),
-    "optuna": ("optuna", 1),
-}
-"""What is raced: the engine, and how many points it is asked for at once."""
 
 FloatArray = NDArray[np.float64]
 Curves = dict[str, FloatArray]
 """Engine → best value so far (seeds × trials)."""
-
-
-class Ground(NamedTuple):
-    """Where all trials are judged, and what they are judged against."""
-
-    fold: Fold
-    yardstick: Scorecard
-
-    def value(self, candidate: Candidate) -> float | None:
-        """The candidate's log-lift over the yardstick; None when it has none."""
-        lift = log_lift([_card(candidate, self.fold)], [self.yardstick], Objective())
-        return lift.value if lift else None
-
-
-@cache
-def ground() -> Ground:
-    """The window, on a share of the customers."""
-    whole = Interactions.from_frame(load_sample().orders)
-    place = place_of(whole.catalogue.customer_ids(whole.customers))
-    lines = whole.of_customers(whole.customers[place < CUSTOMERS])
-    fold = rolling_folds(lines, horizon_days=28, windows=6)[-1 - WINDOW]
-    return Ground(fold, _card(FIRST_INCUMBENT, fold))
-
-
-def _card(candidate: Candidate, fold: Fold) -> Scorecard:
-    model = candidate.create().fit(fold.train)
-    return evaluate(model.recommend(fold.customers, K, allowed=fold.candidates), fold, k=K)
-
-
-def race(model: str, seed: int, budget: int = BUDGET) -> dict[str, list[float]]:
-    """Engine → best value after each trial, all from the same start. Nothing is fitted twice."""
-    key = StudyKey(where=ALL, family=model)
-    known: dict[str, float | None] = {}
-
-    def value(point: Point) -> float | None:
-        candidate = candidate_of(key, {**HELD[model], **point})
-        if candidate.key not in known:
-            known[candidate.key] = ground().value(candidate)
-        return known[candidate.key]
-
-    start = create_engine("random", searched(model), seed).ask(min(STARTUP, budget))
-    curves = {}
-    for label, (name, batch) in RACED.items():
-        engine, values = _engine(name, searched(model), seed), []
-        for point in start:
-            values.append(value(point))
-            engine.tell(point, values[-1])
-        while len(values) < budget:
-            asked = engine.ask(min(batch, budget - len(values)))
-            found = [value(point) for point in asked]
-            for point, told in zip(asked, found, strict=True):
-                engine.tell(point, told)
-            values += found
-        curves[label] = best_so_far(values)
-    return curves
-
-
-def searched(model: str) -> Space:
-    """What is searched of a model's study: all that is not held."""
-    space = study_space(StudyKey(where=ALL, family=model))
-    return {name: found for name, found in space.items() if name not in HELD[model]}
-
-
-def best_so_far(values: Sequence[float | None]) -> list[float]:
-    """The largest value up to each trial; -inf before the first that has one."""
-    numbers = [-np.inf if value is None else value for value in values]
-    return [float(best) for best in np.maximum.accumulate(numbers)]
-
-
-def _engine(name: str, space: Space, seed: int) -> Engine:
-    return Optuna(space, seed, STARTUP) if name == "optuna" else create_engine(name, space, seed)
 
 
 def races(seeds: int) -> dict[str, Curves]:
@@ -172,7 +75,7 @@ def _over_seeds(name: str, values: FloatArray) -> Figure:
 def ask_ms(name: str, told: int) -> Figure:
     """How long a point takes after so many were told."""
     space = searched("wide_deep")
-    engine = _engine(name, space, 0)
+    engine = engine_of(name, space, 0)
     for at, point in enumerate(create_engine("random", space, 1).ask(told)):
         engine.tell(point, float(np.sin(at)))
     taken = []

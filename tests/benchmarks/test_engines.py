@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from contracts.orders import many
 
-from restock.benchmarks import engines
-from restock.benchmarks.engines import Ground, best_so_far, of_model, race, searched
+from restock.benchmarks import engines, engines_race
+from restock.benchmarks.engines import of_model
 from restock.benchmarks.engines_optuna import Optuna
 from restock.benchmarks.engines_plot import draw
+from restock.benchmarks.engines_race import Ground, best_so_far, race, searched
 from restock.evaluation import rolling_folds
 from restock.models.slate import FIRST_INCUMBENT
 from restock.models.space import Choice, LogUniform
@@ -21,10 +22,10 @@ pytestmark = pytest.mark.unit
 
 def test_all_race_from_the_same_start_to_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     fold = rolling_folds(many(), horizon_days=28, windows=2)[0]
-    small = Ground(fold, engines._card(FIRST_INCUMBENT, fold))
-    monkeypatch.setattr(engines, "ground", lambda: small)
+    small = Ground(fold, engines_race._card(FIRST_INCUMBENT, fold))
+    monkeypatch.setattr(engines_race, "ground", lambda: small)
     curves = race("sar", 0, STARTUP + 2)
-    assert set(curves) == set(engines.RACED)
+    assert set(curves) == set(engines_race.RACED)
     for curve in curves.values():
         assert len(curve) == STARTUP + 2
         assert curve[:STARTUP] == curves["random"][:STARTUP]
@@ -34,7 +35,7 @@ def test_all_race_from_the_same_start_to_the_same_budget(monkeypatch: pytest.Mon
 
 def test_the_yardstick_is_worth_nothing_over_itself() -> None:
     fold = rolling_folds(many(), horizon_days=28, windows=2)[0]
-    ground = Ground(fold, engines._card(FIRST_INCUMBENT, fold))
+    ground = Ground(fold, engines_race._card(FIRST_INCUMBENT, fold))
     assert ground.value(FIRST_INCUMBENT) == 0
 
 
@@ -50,7 +51,7 @@ def test_a_failure_is_no_best() -> None:
 def test_figures_compare_within_a_seed() -> None:
     """An engine that is .1 better in each seed is so for sure, however seeds differ."""
     random = np.array([[0.0, 1.0, 1.0], [2.0, 2.0, 5.0], [0.0, 0.0, 9.0]])
-    same = dict.fromkeys(engines.RACED, random)
+    same = dict.fromkeys(engines_race.RACED, random)
     found = {f.figure: f for f in of_model("sar", {**same, "tpe": random + 0.1})}
     assert found["best_after_30.sar.random"].value == 5
     gain = found["gain_over_random.sar.tpe"]
@@ -82,6 +83,6 @@ def test_asking_is_timed() -> None:
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    curves = {label: np.sort(rng.normal(size=(3, 30)), axis=1) for label in engines.RACED}
+    curves = {label: np.sort(rng.normal(size=(3, 30)), axis=1) for label in engines_race.RACED}
     draw({"sar": curves, "als": curves}, tmp_path / "img")
     assert (tmp_path / "img" / "engines.png").stat().st_size > 10_000
