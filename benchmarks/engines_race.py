@@ -13,7 +13,7 @@ from restock.evaluation.lift import log_lift
 from restock.models import Candidate
 from restock.models.slate import FIRST_INCUMBENT
 from restock.models.space import Space
-from restock.tuning.engine import Engine
+from restock.tuning.engine import Engine, create_engine
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.sampling import place_of
 from restock.tuning.space import Point, candidate_of, study_space
