@@ -1,4 +1,4 @@
-"""Writes a night into MLflow: runs, batches of metrics, versions, aliases. Idempotent."""
+"""Writes a job into MLflow: runs, batches of metrics, versions, aliases. Idempotent."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from restock.infra.mlflow_model import StoredModel, reference_files
 from restock.infra.model_store import ModelRef
 from restock.infra.settings import Settings
 from restock.infra.snapshots import SnapshotRef
-from restock.infra.tracking_records import MarketRecord, NightRecord, VersionRecord
+from restock.infra.tracking_records import JobRecord, NightRecord, PartRecord, VersionRecord
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -23,14 +23,14 @@ TOKEN, MARKET, IDENTITY, MADE = "run_token", "market", "identity", "made"
 _PARENT = "mlflow.parentRunId"
 _BATCH = 100  # of params or tags; MLflow takes 1000 metrics
 _LONGEST = 5000
-_About = NightRecord | MarketRecord
+_About = JobRecord | PartRecord
 
 
 class _Place(NamedTuple):
-    """Where a run of a night belongs."""
+    """Where a run of a job belongs."""
 
     experiment: str
-    record: NightRecord
+    record: JobRecord
     tags: Mapping[str, str]
 
 
@@ -70,7 +70,7 @@ class Writer:
                     raise
         return str(found.experiment_id)
 
-    def night(self, record: NightRecord) -> str:
+    def write(self, record: JobRecord) -> str:
         """Write everything that is not there yet; returns the id of the parent run.
 
         Raises OutOfTime, or whatever MLflow raises; then the same call later goes on.
@@ -78,17 +78,19 @@ class Writer:
         experiment = self.experiment()
         known = self._runs_of(experiment, record.run_token)
         here = _Place(experiment, record, {TOKEN: record.run_token})
-        parent = self._run(here, f"night {record.as_of}", known[""], record)
-        self._fill(here, parent, record, {**record.files, **self._model_files(record)})
+        parent = self._run(here, record.name, known[record.name], record)
+        models = self._model_files(record) if isinstance(record, NightRecord) else {}
+        self._fill(here, parent, record, {**record.files, **models})
         children = {}
-        for market in record.markets:
-            tags = {**here.tags, MARKET: market.market, _PARENT: parent.info.run_id}
+        for part in record.parts:
+            tags = {**here.tags, **part.labels, _PARENT: parent.info.run_id}
             there = here._replace(tags=tags)
-            child = self._run(there, market.market, known[market.market], market)
-            self._fill(there, child, market, market.files)
-            self._end(child, market.failed, record)
-            children[market.market] = child.info.run_id
-        self._register(record, parent, children)
+            child = self._run(there, part.name, known[part.name], part)
+            self._fill(there, child, part, part.files)
+            self._end(child, part.failed, record)
+            children[part.name] = child.info.run_id
+        if isinstance(record, NightRecord):
+            self._register(record, parent, children)
         self._end(parent, record.failed, record)
         return str(parent.info.run_id)
 
@@ -103,7 +105,7 @@ class Writer:
         return bool(found)
 
     def _runs_of(self, experiment: str, token: str) -> dict[str, list["Run"]]:
-        """Runs of a night that are there already, by market ("": the parent), oldest first."""
+        """Runs of a job that are there already, by name, oldest first."""
         runs: dict[str, list[Run]] = defaultdict(list)
         page: str | None = None
         while True:
@@ -115,7 +117,7 @@ class Writer:
                 page_token=page,
             )
             for run in found:
-                runs[run.data.tags.get(MARKET, "")].append(run)
+                runs[str(run.info.run_name)].append(run)
             page = found.token
             if not page:
                 return runs
@@ -155,7 +157,7 @@ class Writer:
                     path.write_text(text, encoding="utf-8")
                 self.client.log_artifacts(run_id, folder)
 
-    def _end(self, run: "Run", failed: bool, record: NightRecord) -> None:
+    def _end(self, run: "Run", failed: bool, record: JobRecord) -> None:
         status = "FAILED" if failed else "FINISHED"
         self.client.set_terminated(run.info.run_id, status, record.ended_ms)
 

@@ -1,7 +1,7 @@
-"""MLflow at the fan-in: the flow's own process writes a night, or leaves it in the store.
+"""MLflow at the fan-in: the flow's own process writes a job, or leaves it in the store.
 
-A tracking server that is away costs a night seconds, never its result: the record then waits
-under ``spool/tracking`` in the store, and the next night writes it first.
+A tracking server that is away costs a job seconds, never its result: the record then waits
+under ``spool/tracking`` in the store, and the next job writes it first.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,11 +18,13 @@ from pydantic import ValidationError
 from restock.infra.mlflow_writer import Writer
 from restock.infra.settings import Settings
 from restock.infra.store import Conflict, NotFound, Store, open_store
-from restock.infra.tracking_records import NightRecord
+from restock.infra.tracking_records import JobRecord, TrackedJob
 
 if TYPE_CHECKING:
     from restock.infra.deciding import Decided
     from restock.infra.night import Night
+    from restock.infra.search_result import SearchResult
+    from restock.tuning.trials import Outcome
 
 FOLDER = "spool/tracking"
 SECONDS = 120.0
@@ -44,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 class Tracked(NamedTuple):
-    """run_id: the night's run, None where it was spooled; caught_up: older nights written."""
+    """run_id: the job's run, None where it was spooled; caught_up: older jobs written."""
 
     run_id: str | None
     caught_up: int
@@ -53,7 +55,7 @@ class Tracked(NamedTuple):
 def prepare(settings: Settings) -> None:
     """Create the tracking database or reach the server, ahead of the fan-in.
 
-    An error is only logged: it will show when the night is written, and be handled there.
+    An error is only logged: it will show when the job is written, and be handled there.
     """
     try:
         with _one_at_a_time, _bounded(settings):
@@ -69,8 +71,17 @@ def track_night(night: "Night", decided: "Decided", settings: Settings) -> Track
     return track(night_record(night, decided), settings)
 
 
+def track_search(
+    result: "SearchResult", outcomes: Sequence["Outcome"], settings: Settings
+) -> Tracked:
+    """Write a search with all its trials, or spool it."""
+    from restock.infra.search_tracking import search_record
+
+    return track(search_record(result, outcomes), settings)
+
+
 def track(
-    record: NightRecord,
+    record: JobRecord,
     settings: Settings,
     store: Store | None = None,
     *,
@@ -110,8 +121,8 @@ def point_champion(settings: Settings, market: str, publication: str) -> bool:
         return False
 
 
-def _spool(store: Store, record: NightRecord) -> str:
-    """Keys sort by time. The same night again replaces its own record."""
+def _spool(store: Store, record: JobRecord) -> str:
+    """Keys sort by time. The same job again replaces its own record."""
     key = f"{FOLDER}/{record.made:%Y%m%dT%H%M%S}-{record.run_token}.json"
     for entry in store.list(FOLDER):
         if entry.key.endswith(f"-{record.run_token}.json") and entry.key != key:
@@ -128,7 +139,7 @@ def _write_waiting(store: Store, settings: Settings, deadline: float) -> dict[st
             if not entry.key.endswith(".json") or not (record := _claim(store, entry.key)):
                 continue
             try:
-                written[entry.key] = Writer(settings, deadline).night(record)
+                written[entry.key] = Writer(settings, deadline).write(record)
             except Exception as error:
                 logger.warning("MLflow at %s: %s", settings.tracking_uri, _short(error))
                 logger.debug("tracking failed", exc_info=True)
@@ -141,7 +152,7 @@ def _write_waiting(store: Store, settings: Settings, deadline: float) -> dict[st
     return written
 
 
-def _claim(store: Store, key: str) -> NightRecord | None:
+def _claim(store: Store, key: str) -> JobRecord | None:
     """Take a record, unless another process is at it: it would be written twice."""
     now = dt.datetime.now(dt.UTC)
     claim = f"{key}.claim"
@@ -155,7 +166,7 @@ def _claim(store: Store, key: str) -> NightRecord | None:
         etag = before.etag
     try:
         store.compare_and_swap(claim, now.isoformat().encode(), etag)
-        return NightRecord.model_validate_json(store.get(key).data)
+        return TrackedJob.validate_json(store.get(key).data)
     except Conflict:
         return None
     except NotFound:  # written meanwhile

@@ -1,10 +1,11 @@
-"""What a night tells MLflow, as plain JSON: it can wait in the store while MLflow is away."""
+"""What a job tells MLflow, as plain JSON: it can wait in the store while MLflow is away."""
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class _Record(BaseModel):
@@ -36,25 +37,64 @@ class VersionRecord(_Record):
     card: dict[str, str] = {}
 
 
-class MarketRecord(_Record):
-    """One market's night: a child run, and the versions that its aliases point to.
+class PartRecord(_Record):
+    """A child run. files: text artifacts by file name."""
 
-    files: text artifacts by file name.
-    """
-
-    market: str
     failed: bool = False
     params: dict[str, str] = {}
     metrics: Metrics = {}
     tags: dict[str, str] = {}
     files: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """The run's name; no other child of the same parent has it."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Tags that runs are looked for by."""
+        raise NotImplementedError
+
+
+class MarketRecord(PartRecord):
+    """One market's night, and the versions that its aliases point to."""
+
+    market: str
     versions: tuple[VersionRecord, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The market's code."""
+        return self.market
 
-class NightRecord(_Record):
-    """A night: the parent run and its markets.
+    @property
+    def labels(self) -> dict[str, str]:
+        """The market."""
+        return {"market": self.market}
 
-    run_token: the same night run again has the same token, and so the same runs. made: when
+
+class StudyRecord(PartRecord):
+    """One family of models in one place, as a search saw it."""
+
+    where: str
+    family: str
+
+    @property
+    def name(self) -> str:
+        """``FR sar``."""
+        return f"{self.where} {self.family}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The place and the family."""
+        return {"market": self.where, "family": self.family}
+
+
+class JobRecord(_Record):
+    """A parent run and its parts.
+
+    run_token: the same job run again has the same token, and so the same runs. made: when
     it was first recorded (UTC); aliases never move back to what was made earlier.
     """
 
@@ -68,7 +108,16 @@ class NightRecord(_Record):
     metrics: Metrics = {}
     tags: dict[str, str] = {}
     files: dict[str, str] = {}
-    markets: tuple[MarketRecord, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The parent run's name."""
+        raise NotImplementedError
+
+    @property
+    def parts(self) -> Sequence[PartRecord]:
+        """The child runs."""
+        raise NotImplementedError
 
     @property
     def ended_ms(self) -> int:
@@ -78,5 +127,41 @@ class NightRecord(_Record):
 
     @property
     def started_ms(self) -> int:
-        """When the night began."""
+        """When the job began."""
         return self.ended_ms - int(self.seconds * 1000)
+
+
+class NightRecord(JobRecord):
+    """A night of retraining: a part for each market."""
+
+    markets: tuple[MarketRecord, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``night 2011-12-10``."""
+        return f"night {self.as_of}"
+
+    @property
+    def parts(self) -> Sequence[PartRecord]:
+        """The markets."""
+        return self.markets
+
+
+class SearchRecord(JobRecord):
+    """A search: a part for each study."""
+
+    studies: tuple[StudyRecord, ...]
+
+    @property
+    def name(self) -> str:
+        """``search 2011-12-10``."""
+        return f"search {self.as_of}"
+
+    @property
+    def parts(self) -> Sequence[PartRecord]:
+        """The studies."""
+        return self.studies
+
+
+TrackedJob: TypeAdapter[NightRecord | SearchRecord] = TypeAdapter(NightRecord | SearchRecord)
+"""Reads a record from the spool: one of the two fits, and only one."""

@@ -145,3 +145,7 @@ def report(result: SearchResult) -> SearchResult:
 @task(name="track", cache_policy=NO_CACHE, task_run_name="track in MLflow")
 def track(result: SearchResult) -> None:
     """Write the search to MLflow, or to the spool while MLflow is away."""
+    settings = load_settings()
+    batches = search_store.get_finished(open_store(settings=settings), result.token)
+    outcomes = [outcome for one in batches for done in one.done for outcome in done.outcomes]
+    tracking.track_search(result, outcomes, settings)

@@ -8,8 +8,8 @@ from contracts.searched import market, searched
 from restock.infra.local_store import LocalStore
 from restock.infra.night import Estimate
 from restock.infra.search_charts import bars, curve, waterfall
-from restock.infra.search_report import keep_report, lift, render, summary_rows
-from restock.infra.search_result import Gain, Point, SearchIncomplete, SearchResult
+from restock.infra.search_report import keep_report, lift, read_result, render, summary_rows
+from restock.infra.search_result import Gain, Point, SearchIncomplete
 
 pytestmark = pytest.mark.unit
 
@@ -41,8 +41,8 @@ def test_the_record_is_read_as_it_was_written(tmp_path) -> None:
     store = LocalStore(tmp_path)
     kept = keep_report(store, searched())
     assert kept.report.endswith("reports/search/2011-12-10-1a2b3c4d.html")
-    data = store.get("reports/search/2011-12-10-1a2b3c4d.json").data
-    assert SearchResult.model_validate_json(data) == kept
+    assert read_result(store, kept.token) == kept
+    assert read_result(store, "another") is None
 
 
 def test_the_table_says_where_a_gain_came_from() -> None:

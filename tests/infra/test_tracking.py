@@ -224,7 +224,7 @@ def test_two_processes_do_not_write_one_record_twice(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others: list[str] = []
-    write = Writer.night
+    write = Writer.write
     other = (
         "from restock.infra import tracking; from restock.infra.settings import load_settings;"
         "print(tracking.catch_up(load_settings()))"
@@ -241,7 +241,7 @@ def test_two_processes_do_not_write_one_record_twice(
         others.append(done.stdout.strip())
         return write(self, record)
 
-    monkeypatch.setattr(Writer, "night", meanwhile)
+    monkeypatch.setattr(Writer, "write", meanwhile)
     assert tracking.track(night(), settings).run_id
     assert others == ["0"]
 
