@@ -17,6 +17,8 @@ from restock.infra.markets import Markets
 
 PREFECT_FILE = "prefect.yaml"
 AUTOMATIONS = "automations"
+OFTEN = ("nightly", "weekly")
+"""Tags of what every schedule group has once: retraining, and the search."""
 
 
 class DeploymentsError(ValueError):
@@ -108,7 +110,8 @@ def automation_files(folder: Path) -> Sequence[Path]:
 def check(folder: Path, markets: Markets | None) -> PrefectFile:
     """Read everything and try every flow, parameter and automation; changes nothing.
 
-    markets: that the nightly deployments must cover, each exactly once; None for other flows.
+    markets: that the nightly and the weekly deployments must cover, each exactly once; None for
+    other flows.
     Raises DeploymentsError with all that is wrong.
     """
     declared = read_prefect_file(folder)
@@ -184,15 +187,17 @@ def _wrong_automations(folder: Path) -> Iterable[str]:
 
 
 def _wrong_groups(declared: PrefectFile, markets: Markets) -> Iterable[str]:
-    """Every group has one nightly deployment, in its own time zone."""
-    nightly = [one for one in declared.scheduled if "nightly" in one.tags]
-    groups = Counter(one.parameters.get("group") for one in nightly)
-    for group, zone in markets.schedule_groups.items():
-        if groups[group] != 1:
-            yield f"schedule group {group}: {groups[group]} nightly deployments, not one"
-        for one in nightly:
-            zones = {schedule.timezone for schedule in one.schedules}
-            if one.parameters.get("group") == group and zones != {zone}:
-                yield f"{one.name}: scheduled in {', '.join(sorted(zones))}, but {group} is {zone}"
-    for unknown in groups.keys() - markets.schedule_groups.keys():
-        yield f"there is no schedule group {unknown}"
+    """Every group has one nightly and one weekly deployment, in its own time zone."""
+    for often in OFTEN:
+        runs = [one for one in declared.scheduled if often in one.tags]
+        groups = Counter(one.parameters.get("group") for one in runs)
+        for group, zone in markets.schedule_groups.items():
+            if groups[group] != 1:
+                yield f"schedule group {group}: {groups[group]} {often} deployments, not one"
+            for one in runs:
+                zones = {schedule.timezone for schedule in one.schedules}
+                if one.parameters.get("group") == group and zones != {zone}:
+                    there = ", ".join(sorted(zones))
+                    yield f"{one.name}: scheduled in {there}, but {group} is {zone}"
+        for unknown in groups.keys() - markets.schedule_groups.keys():
+            yield f"there is no schedule group {unknown}"

@@ -24,14 +24,13 @@ Edit = Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.unit
-def test_every_market_is_retrained_once_a_night_in_its_own_zone() -> None:
+@pytest.mark.parametrize("often", ["nightly", "weekly"])
+def test_every_market_is_retrained_every_night_and_searched_every_week(often: str) -> None:
     markets = load_markets()
-    declared = read_prefect_file(packaged())
-    covered = [
-        code for one in declared.scheduled for code in markets.in_group(one.parameters["group"])
-    ]
+    scheduled = [one for one in read_prefect_file(packaged()).scheduled if often in one.tags]
+    covered = [code for one in scheduled for code in markets.in_group(one.parameters["group"])]
     assert sorted(covered) == sorted(markets)
-    for one in declared.scheduled:
+    for one in scheduled:
         assert one.parameters["as_of"] == "scheduled"
         assert one.concurrency_limit is not None and one.concurrency_limit.limit == 1
         zone = ZoneInfo(markets.schedule_groups[one.parameters["group"]])
@@ -57,6 +56,21 @@ def test_the_packaged_deployments_are_right() -> None:
     assert check(packaged(), load_markets()).deployments
 
 
+@pytest.mark.unit
+def test_a_search_begins_after_the_night_of_its_group_and_ends_before_the_next() -> None:
+    begins: dict[tuple[str, str], int] = {}
+    for one in read_prefect_file(packaged()).scheduled:
+        minute, hour, _, _, day = one.schedules[0].cron.split()
+        often = "weekly" if "weekly" in one.tags else "nightly"
+        begins[one.parameters["group"], often] = 60 * int(hour) + int(minute)
+        assert day == ("0" if often == "weekly" else "*")
+        if often == "weekly":
+            hours = one.parameters["budget_seconds"] / 3600
+            assert hours + begins[one.parameters["group"], often] / 60 < 24
+    for group in load_markets().schedule_groups:
+        assert begins[group, "weekly"] >= begins[group, "nightly"] + 60
+
+
 def _first(declared: dict[str, Any]) -> dict[str, Any]:
     one: dict[str, Any] = declared["deployments"][0]
     return one
@@ -73,7 +87,8 @@ def _first(declared: dict[str, Any]) -> dict[str, Any]:
         (lambda d: _first(d)["schedules"][0].update(timezone="Europe/Paradise"), "Paradise"),
         (lambda d: _first(d).update(entrypoint="restock.flows.retrain.retain"), "retain"),
         (lambda d: _first(d)["schedules"][0].update(timezone="Asia/Seoul"), "east-asia is Asia"),
-        (lambda d: d["deployments"].pop(), "americas: 0 nightly deployments"),
+        (lambda d: d["deployments"].pop(6), "americas: 0 nightly deployments"),
+        (lambda d: d["deployments"].pop(), "americas: 0 weekly deployments"),
         (lambda d: d["deployments"].append(_first(d)), "east-asia: declared 2 times"),
         (lambda d: _first(d)["schedules"][0].update(active=False), "east-asia: 0 nightly"),
     ],
@@ -130,17 +145,21 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
 
     groups = load_markets().schedule_groups
     deployments = {one["id"]: one for one in ask(prefect_api, "/deployments/filter")}
-    assert sorted(one["name"] for one in deployments.values()) == sorted(groups)
+    names = [*groups, *(f"search-{group}" for group in groups)]
+    assert sorted(one["name"] for one in deployments.values()) == sorted(names)
     due_runs = {"state": {"type": {"any_": ["SCHEDULED"]}}}
     runs = ask(prefect_api, "/flow_runs/filter", flow_runs=due_runs)
     assert {run["deployment_id"] for run in runs} == deployments.keys()
     for one in deployments.values():
         assert one["global_concurrency_limit"]["limit"] == 1
-        assert one["schedules"][0]["schedule"]["timezone"] == groups[one["name"]]
+        assert one["schedules"][0]["schedule"]["timezone"] == groups[one["parameters"]["group"]]
     for run in runs:
-        zone = ZoneInfo(groups[deployments[run["deployment_id"]]["name"]])
+        one = deployments[run["deployment_id"]]
+        zone = ZoneInfo(groups[one["parameters"]["group"]])
         due = datetime.fromisoformat(run["expected_start_time"]).astimezone(zone)
-        assert (due.hour, due.minute) == (4, 10)
+        weekly = one["name"].startswith("search-")
+        assert (due.hour, due.minute) == ((7, 10) if weekly else (4, 10))
+        assert due.weekday() == 6 or not weekly
     automations = ask(prefect_api, "/automations/filter", automations=zombies)
     assert [one["enabled"] for one in automations] == [False]  # switched off by hand: stays off
 
