@@ -192,7 +192,7 @@ def simulated(
     trials: int, *, markets: int = 12, customers: int = 700, draws: int = 16, seed: int = 17
 ) -> Iterator[Figure]:
     """Plans on true futures."""
-    world = Differing.make(markets, customers, items=1500, days=730, seed=seed)
+    world = Differing.make(markets, customers, items=1500, days=450, seed=seed)
     arms = searched(world.orders, world.orders, trials)
     yield from on_true_futures(world, arms, draws)
 

@@ -37,7 +37,7 @@ def portfolio(outcomes: Sequence[Outcome], count: int) -> list[Candidate]:
 def own_version(candidate: Candidate) -> Candidate:
     """The same model and configuration, fitted on a market's own order lines.
 
-    Members that stand in a ``market_prior`` stay in it: on one market's lines it adds what the
-    market buys now.
+    Of a candidate in the scope "prior" that is the model itself: on one market's lines it sees
+    what this market buys without being told.
     """
     return candidate.model_copy(update={"scope": "market"})

@@ -28,7 +28,7 @@ GOOD, BAD = Candidate(name="reorder", scope="pooled"), Candidate(name="popular",
 
 @cache
 def world() -> Differing:
-    return Differing.make(2, 80, items=250, days=300, seed=1)
+    return Differing.make(2, 250, items=250, days=300, seed=1)
 
 
 def arms(**changed: Any) -> Arms:
@@ -93,7 +93,7 @@ def test_a_search_gives_every_market_a_plan_and_what_it_is_compared_with(
 ) -> None:
     monkeypatch.setattr(search_quality, "FAMILIES", ("reorder", "item_knn"))
     orders = world().orders
-    found = searched(orders, orders, trials=12)
+    found = searched(orders, orders, trials=8)
     markets = set(world().group)
     assert set(found.plans) == set(found.naive) == markets
     assert found.outcomes == top_rung(found.outcomes)
