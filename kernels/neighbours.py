@@ -77,6 +77,42 @@ def kth_largest(values: NDArray[np.float32], n: int, k: int) -> float:
 
 
 @kernel
+def keep_strongest(
+    codes: NDArray[np.int32],
+    values: NDArray[np.float64],
+    rounded: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+    n: int,
+    width: int,
+) -> int:
+    """Move the ``width`` largest of the first ``n`` to the front, in their order; their number.
+
+    ``rounded`` is workspace for ``values`` as float32, and ``scratch`` for a copy.
+    """
+    if n <= width:
+        return n
+    for at in range(n):
+        rounded[at] = values[at]
+        scratch[at] = rounded[at]
+    least = np.float32(kth_largest(scratch, n, width))
+    ties = width
+    for at in range(n):
+        if rounded[at] > least:
+            ties -= 1
+    size = 0
+    for at in range(n):
+        if rounded[at] == least:
+            if ties == 0:
+                continue
+            ties -= 1
+        elif rounded[at] < least:
+            continue
+        codes[size], values[size] = codes[at], values[at]
+        size += 1
+    return size
+
+
+@kernel
 def similar_items(
     first: int,
     last: int,
@@ -125,59 +161,53 @@ def similar_items(
             if both > 0.0 and both >= threshold:
                 found[n] = other
                 similarity[n] = similarity_of(kind, both, own[item], own[other])
-                rounded[n] = similarity[n]
-                scratch[n] = rounded[n]
                 n += 1
-        least = np.float32(-np.inf)
-        ties = n
-        if n > width:
-            least = np.float32(kth_largest(scratch, n, width))
-            ties = width
-            for at in range(n):
-                if rounded[at] > least:
-                    ties -= 1
-        size = 0
-        for at in range(n):
-            if rounded[at] == least:
-                if ties == 0:
-                    continue
-                ties -= 1
-            elif rounded[at] < least:
-                continue
-            codes[row, size] = found[at]
-            values[row, size] = similarity[at]
-            size += 1
+        size = keep_strongest(found, similarity, rounded, scratch, n, width)
         count[row] = size
+        codes[row, :size] = found[:size]
+        values[row, :size] = similarity[:size]
     return count, codes, values
 
 
 @kernel
-def score_neighbours(
-    customers: NDArray[np.int32],
-    indptr: NDArray[np.int64],
-    items: NDArray[np.int32],
-    affinity: NDArray[np.float64],
+def compare_counts(
     start: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
-    similarity: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """``sum_i affinity[c, i] * similarity[i, j]`` for every customer c and item j.
+    items: NDArray[np.int32],
+    counts: NDArray[np.float64],
+    own: NDArray[np.float64],
+    kind: int,
+    threshold: float,
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """The same of all items, from what they share (CSR): start, codes and similarities (CSR).
 
-    ``start``, ``neighbours`` and ``similarity`` are the similar items of each item (CSR).
-    Returns (customers × items), -inf where the sum is not above 0.
+    Cost: two passes over ``counts``.
     """
     n_items = start.size - 1
-    scores = np.empty((customers.size, n_items), dtype=np.float32)
-    total = np.zeros(n_items, dtype=np.float64)
-    for row in range(customers.size):
-        for pair in range(indptr[customers[row]], indptr[customers[row] + 1]):
-            weight = affinity[pair]
-            for at in range(start[items[pair]], start[items[pair] + 1]):
-                total[neighbours[at]] += weight * similarity[at]
-        for item in range(n_items):
-            scores[row, item] = total[item] if total[item] > 0.0 else -np.inf
-            total[item] = 0.0
-    return scores
+    most = 0
+    for row in range(n_items):
+        most = max(most, start[row + 1] - start[row])
+    enough = 0
+    for count in counts:
+        enough += count >= threshold
+    kept = np.zeros(n_items + 1, dtype=np.int64)
+    codes = np.empty(enough, dtype=np.int32)
+    values = np.empty(enough, dtype=np.float64)
+    rounded = np.empty(most, dtype=np.float32)
+    scratch = np.empty(most, dtype=np.float32)
+    size = 0
+    for row in range(n_items):
+        n = size
+        for at in range(start[row], start[row + 1]):
+            if counts[at] >= threshold:
+                codes[n] = items[at]
+                values[n] = similarity_of(kind, counts[at], own[row], own[items[at]])
+                n += 1
+        size += keep_strongest(codes[size:], values[size:], rounded, scratch, n - size, width)
+        kept[row + 1] = size
+    if size < enough:
+        return kept, codes[:size].copy(), values[:size].copy()
+    return kept, codes, values
 
 
 @kernel

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restock.dataset import Interactions
+from restock.models.context import FitContext
 
 HalfLife = Annotated[float, Field(ge=1, le=10_000)] | None
 
@@ -18,3 +19,12 @@ def affinity(interactions: Interactions, half_life_days: float | None) -> NDArra
     """
     decay = interactions.decay(np.inf if half_life_days is None else half_life_days)
     return interactions.pairs.sum(decay)
+
+
+def shared_affinity(
+    interactions: Interactions, half_life_days: float | None, context: FitContext
+) -> NDArray[np.float64]:
+    """The same; fits on the same interactions compute it once for each half-life."""
+    return context.once(
+        ("affinity", half_life_days), lambda: affinity(interactions, half_life_days)
+    )

@@ -82,7 +82,10 @@ class Als(Recommender[AlsConfig]):
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config = self.config
         if context.spark is None:
-            self._items, ratings = ratings_of(interactions, config.half_life_days)
+            half_life = config.half_life_days
+            self._items, ratings = context.once(
+                ("ratings", half_life), lambda: ratings_of(interactions, half_life)
+            )
             found = als_cpu.factorise(ratings, config, seed=context.seed, threads=context.threads)
         else:
             self._items = np.unique(interactions.item)

@@ -21,7 +21,7 @@ from restock.models.requirements import check_device, check_extras, check_memory
 from restock.models.space import Space
 
 SCHEMA_VERSION = 1
-CELLS_PER_BLOCK = 4_000_000  # 16 MB of float32 scores at a time
+CELLS_PER_BLOCK = 8_000_000  # 32 MB of float32 scores at a time
 
 History = Literal["any", "repeat", "new"]
 BoolArray = NDArray[np.bool_]
@@ -113,8 +113,19 @@ class Recommender(ABC, Generic[C]):
         if context.shared is not None and not context.part:
             context.shared.serve(interactions)
         self._past = context.once(("past",), lambda: Past.of(interactions))
-        self._fit(interactions, context)
+        self._learn(interactions, context)
         return self
+
+    def _learn(self, interactions: Interactions, context: FitContext) -> None:
+        """``_fit``, or take over what an equal model learned from the same interactions."""
+
+        def learn() -> dict[str, Any]:
+            self._fit(interactions, context)
+            return dict(vars(self))
+
+        how = (context.seed, context.device, context.spark is not None)
+        key = ("fit", self.name, self.config.model_dump_json(), *how)
+        vars(self).update(context.once(key, learn))
 
     def memory_bytes(self, interactions: Interactions) -> int:
         """What a fit on these interactions holds at its peak beside them: the model's estimate."""

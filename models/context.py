@@ -39,6 +39,10 @@ class FitContext:
         """
         return make() if self.shared is None else self.shared.once((*self.part, *key), make)
 
+    def keeps(self, size: int) -> bool:
+        """Whether a value of so many bytes would be there for the fits to come."""
+        return self.shared is not None and size <= self.shared.limit
+
     def of_part(self, *part: Any) -> Self:
         """The context of a fit on a part of the interactions, told apart by ``part``."""
         return replace(self, part=(*self.part, *part))

@@ -13,7 +13,7 @@ from restock.dataset.catalogue import IntArray
 from restock.kernels.ease import gram_rows, strongest
 from restock.kernels.neighbours import transpose
 from restock.kernels.policy import over_blocks
-from restock.models.affinity import HalfLife, affinity
+from restock.models.affinity import HalfLife, shared_affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
 from restock.models.neighbours import Neighbourhood
@@ -69,7 +69,7 @@ class Ease(Recommender[EaseConfig]):
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs = self.config, interactions.pairs
-        self._affinity = np.log1p(affinity(interactions, config.half_life_days))
+        self._affinity = np.log1p(shared_affinity(interactions, config.half_life_days, context))
         sold, items = np.unique(pairs.item, return_inverse=True)
         gram = self._gram(pairs.indptr, items.astype(np.int32), sold.size, context.threads)
         inverse = regularised_inverse(gram, config.regularisation)

@@ -82,7 +82,7 @@ class Hybrid(Recommender[H]):
         models = [member.create() for member in self._members()]
         for model in models:
             model._past = self.past
-            model._fit(interactions, context)
+            model._learn(interactions, context)
         return models
 
     def _state(self) -> State:

@@ -9,7 +9,7 @@ from pydantic import Field
 from restock.dataset import Interactions, Pairs
 from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import COSINE, COUNT
-from restock.models.affinity import HalfLife, affinity
+from restock.models.affinity import HalfLife, shared_affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
 from restock.models.neighbours import Neighbourhood
@@ -61,7 +61,7 @@ class ItemKnn(Recommender[ItemKnnConfig]):
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs, n_items = self.config, interactions.pairs, interactions.n_items
-        self._affinity = affinity(interactions, config.half_life_days)
+        self._affinity = shared_affinity(interactions, config.half_life_days, context)
         weights, kind = self._affinity, COSINE
         if config.weighting == "bm25":
             weights, kind = bm25(pairs, weights, n_items, config.k1, config.b), COUNT

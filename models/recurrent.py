@@ -130,12 +130,19 @@ class Recurrent(Recommender[C]):
         from restock.models.recurrent_network import Asked, Network
 
         config = self.config
-        codes = Codes.of(interactions)
-        sequences = Sequences.of(interactions, codes, config.orders)
-        end, latest, *earlier = (
-            ask(interactions, codes, sequences, config.horizon_days, back, hindsight=back > 1)
-            for back in range(config.windows + 2)
+        orders, days = config.orders, config.horizon_days
+        codes = context.once(("order codes",), lambda: Codes.of(interactions))
+        sequences = context.once(
+            ("orders", orders), lambda: Sequences.of(interactions, codes, orders)
         )
+
+        def asked(back: int) -> Questions:
+            return context.once(
+                ("questions", orders, days, back),
+                lambda: ask(interactions, codes, sequences, days, back, hindsight=back > 1),
+            )
+
+        end, latest, *earlier = (asked(back) for back in range(config.windows + 2))
         random = generator(context)
         network = build(
             lambda: Network(self.cell, codes.items.size, config.width, config.copy_bought), random

@@ -9,7 +9,7 @@ from pydantic import Field
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import score_own
-from restock.models.affinity import HalfLife, affinity
+from restock.models.affinity import HalfLife, shared_affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
 from restock.models.popularity import selling_now
@@ -47,8 +47,9 @@ class Reorder(Recommender[ReorderConfig]):
     }
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        habit = affinity(interactions, self.config.half_life_days)
-        season = self.config.popularity * selling_now(interactions)
+        habit = shared_affinity(interactions, self.config.half_life_days, context)
+        sales = context.once(("selling now",), lambda: selling_now(interactions))
+        season = self.config.popularity * sales
         self._pair_score = (habit + season).astype(np.float32)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:

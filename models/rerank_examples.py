@@ -12,11 +12,12 @@ from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.candidates import gather_scaled, join_lists
 from restock.kernels.selection import NEW
-from restock.models.base import CELLS_PER_BLOCK, Recommender
+from restock.models.base import Recommender
 from restock.models.context import FitContext
 from restock.models.hybrid import Member
 from restock.models.rerank_features import Known
 
+CELLS_PER_BLOCK = 4_000_000  # 16 MB of scores for each member, and their candidates' rows
 LONGEST_QUERY = 10_000  # candidates of a customer: LightGBM ranks no more at once
 
 
@@ -68,7 +69,10 @@ class Moment:
     ) -> "Moment":
         """The moment ``interactions.as_of``."""
         models = [member.create().fit(interactions, context) for member in members]
-        return cls(models, Known.of(interactions, horizon_days))
+        known = context.once(
+            ("rerank features", horizon_days), lambda: Known.of(interactions, horizon_days)
+        )
+        return cls(models, known)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,7 +124,8 @@ def examples(
     customers = np.intersect1d(before.customers, after.customers)
     if not customers.size:
         return []
-    moment = Moment.of(before, members, (end - cutoff).days, context)
+    earlier = context.of_part("before", cutoff)
+    moment = Moment.of(before, members, (end - cutoff).days, earlier)
     return [_judged(found, after, exponent) for found in moment.candidates(customers, proposals)]
 
 

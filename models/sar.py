@@ -9,10 +9,10 @@ from pydantic import Field
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import COSINE, COUNT, JACCARD, LIFT
-from restock.models.affinity import HalfLife, affinity
+from restock.models.affinity import HalfLife, shared_affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
-from restock.models.neighbours import Neighbourhood
+from restock.models.neighbours import BYTES_PER_ENTRY, Compared, Neighbourhood
 from restock.models.space import Choice, Integer, LogUniform, Space
 
 _KINDS = {"cooccurrence": COUNT, "jaccard": JACCARD, "lift": LIFT, "cosine": COSINE}
@@ -61,17 +61,31 @@ class Sar(Recommender[SarConfig]):
     }
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
-        config, pairs = self.config, interactions.pairs
-        self._affinity = affinity(interactions, config.half_life_days)
-        self._near = Neighbourhood.of(
-            pairs,
-            np.ones(pairs.item.size),
-            interactions.n_items,
-            _KINDS[config.similarity],
-            threshold=config.threshold,
-            neighbours=config.neighbours,
-            threads=context.threads,
-        )
+        config, pairs, n_items = self.config, interactions.pairs, interactions.n_items
+        self._near: Neighbourhood | Compared
+        self._affinity = shared_affinity(interactions, config.half_life_days, context)
+        threshold, neighbours = float(config.threshold), config.neighbours
+        kind = _KINDS[config.similarity]
+        buyers = np.bincount(pairs.item, minlength=n_items).astype(np.float64)
+
+        def compare(kind: int, threshold: float, neighbours: int | None) -> Neighbourhood:
+            return Neighbourhood.of(
+                pairs,
+                np.ones(pairs.item.size),
+                n_items,
+                kind,
+                threshold=threshold,
+                neighbours=neighbours,
+                threads=context.threads,
+            )
+
+        if context.keeps(BYTES_PER_ENTRY * np.count_nonzero(buyers) ** 2):
+            counts = context.once(("co-occurrence",), lambda: compare(COUNT, 1, None))
+            near = Compared(counts, buyers, kind, threshold)
+            written = neighbours is not None or not near.dense
+            self._near = near.written(neighbours) if written else near
+        else:
+            self._near = compare(kind, threshold, neighbours)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         scores = self._near.scores(self.past, self._affinity, customers)

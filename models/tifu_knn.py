@@ -93,8 +93,9 @@ class TifuKnn(Recommender[TifuKnnConfig]):
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs = self.config, interactions.pairs
+        place, baskets = context.once(("baskets",), lambda: basket_places(interactions))
         lines, used = line_weights(
-            interactions, config.groups, config.within_decay, config.group_decay
+            place, baskets, config.groups, config.within_decay, config.group_decay
         )
         vector = pairs.sum(lines)
         unit = vector
@@ -111,7 +112,8 @@ class TifuKnn(Recommender[TifuKnnConfig]):
         )
         groups = np.ones(interactions.n_customers)
         groups[interactions.customer] = used
-        season = config.popularity * selling_now(interactions) / groups[pairs.customer]
+        sales = context.once(("selling now",), lambda: selling_now(interactions))
+        season = config.popularity * sales / groups[pairs.customer]
         self._take(vector + season, near.start, near.near)
 
     def _take(self, vector: NDArray[np.float64], start: NDArray[np.int64], near: IntArray) -> None:
@@ -132,10 +134,16 @@ class TifuKnn(Recommender[TifuKnnConfig]):
 
 
 def line_weights(
-    interactions: Interactions, groups: int, within_decay: float, group_decay: float
+    place: NDArray[np.int64],
+    baskets: NDArray[np.int64],
+    groups: int,
+    within_decay: float,
+    group_decay: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What each order line adds to its customer's vector, and the customer's groups (lines)."""
-    place, baskets = basket_places(interactions)
+    """What each order line adds to its customer's vector, and the customer's groups (lines).
+
+    place, baskets: those of ``basket_places``.
+    """
     used = np.minimum(groups, baskets)
     small, larger = baskets // used, baskets % used  # the last ``larger`` groups have one more
     edge = (used - larger) * small  # baskets before them

@@ -68,12 +68,13 @@ class UpCf(Recommender[UpCfConfig]):
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs = self.config, interactions.pairs
-        place, baskets = basket_places(interactions)
+        place, baskets = context.once(("baskets",), lambda: basket_places(interactions))
         counted = np.minimum(config.recency, baskets)
         recent = (place >= baskets - counted) / counted
         window = np.ones(interactions.n_customers)
         window[interactions.customer] = counted
-        season = config.popularity * selling_now(interactions) / window[pairs.customer]
+        sales = context.once(("selling now",), lambda: selling_now(interactions))
+        season = config.popularity * sales / window[pairs.customer]
         self._vector = pairs.sum(recent) + season
 
         size = np.maximum(np.diff(pairs.indptr), 1).astype(np.float64)[pairs.customer]

@@ -115,11 +115,12 @@ class WideDeep(Recommender[WideDeepConfig]):
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         from restock.models.wide_deep_network import Sizes, arrays
 
-        config, codes = self.config, Codes.of(interactions)
-        now = view(interactions, codes)
+        config = self.config
+        codes = context.once(("view codes",), lambda: Codes.of(interactions))
+        now = context.once(("view",), lambda: view(interactions, codes))
         scale, sizes, epochs = Scale.of(now), Sizes.of(now, codes), config.epochs
         with threads(context.threads):
-            found = windows(interactions, codes, config.cutoffs + 1, config.horizon_days)
+            found = windows(interactions, codes, config.cutoffs + 1, config.horizon_days, context)
             if len(found) > 1:  # the newest says how long to train, and is then trained on too
                 learn = self._examples(found[1:], codes, scale)
                 judge = self._examples(found[:1], codes, scale)

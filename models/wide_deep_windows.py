@@ -2,10 +2,12 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from restock.dataset import Interactions
+from restock.models.context import FitContext
 from restock.models.wide_deep_view import Codes, Floats, Ints, View, view
 
 CLIP = 4.0  # standard deviations: what is rarer says no more
@@ -117,18 +119,31 @@ class Window:
         )
 
 
-def windows(interactions: Interactions, codes: Codes, cutoffs: int, days: int) -> list[Window]:
+def windows(
+    interactions: Interactions,
+    codes: Codes,
+    cutoffs: int,
+    days: int,
+    context: FitContext | None = None,
+) -> list[Window]:
     """The newest ``cutoffs`` windows of ``days`` each, the newest first; empty ones left out."""
-    found = []
-    for back in range(1, cutoffs + 1):
+    context = context or FitContext()
+
+    def window(back: int) -> Window | None:
         cutoff = interactions.as_of_date - dt.timedelta(days=days * back)
         past = interactions.before(cutoff)
         if not len(past):
-            break
+            return None
         keys = bought(interactions, cutoff, days, codes)
-        window = Window.of(view(past, codes), keys, codes.items.size)
-        if window.customers.size:
-            found.append(window)
+        return Window.of(view(past, codes), keys, codes.items.size)
+
+    found: list[Window] = []
+    for back in range(1, cutoffs + 1):
+        one = context.once(("window", days, back), partial(window, back))
+        if one is None:
+            break
+        if one.customers.size:
+            found.append(one)
     return found
 
 
