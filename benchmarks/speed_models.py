@@ -21,6 +21,7 @@ PARTS = (
     "speed_gru",
     "speed_wide_deep",
     "speed_rerank",
+    "speed_sharing",
     "speed_growth",
 )
 PICTURE = Path("docs/img/speed-models.png")

@@ -123,7 +123,7 @@ class Compared:
     def dense(self) -> bool:
         """Whether most items are similar, so that writing it down would not make scores faster."""
         entries = int(np.count_nonzero(self.shared.similarity >= self.threshold))
-        return DENSE * entries > np.count_nonzero(self.own) ** 2
+        return DENSE * entries > int(np.count_nonzero(self.own)) ** 2
 
     def scores(
         self, past: Past, affinity: NDArray[np.float64], customers: IntArray

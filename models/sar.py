@@ -79,7 +79,7 @@ class Sar(Recommender[SarConfig]):
                 threads=context.threads,
             )
 
-        if context.keeps(BYTES_PER_ENTRY * np.count_nonzero(buyers) ** 2):
+        if context.keeps(BYTES_PER_ENTRY * int(np.count_nonzero(buyers)) ** 2):
             counts = context.once(("co-occurrence",), lambda: compare(COUNT, 1, None))
             near = Compared(counts, buyers, kind, threshold)
             written = neighbours is not None or not near.dense
