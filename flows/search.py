@@ -77,7 +77,7 @@ def search(
     searched = tasks.run_search(run, started)
     result = tasks.decide(run, searched)
     result = tasks.report(result)
-    tasks.track(result)
+    tasks.track(result, searched)
     if result.failed:
         raise SearchIncomplete(result)
     return result

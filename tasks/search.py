@@ -24,6 +24,7 @@ from restock.infra.search_driver import Driver
 from restock.infra.search_ending import conclude
 from restock.infra.search_result import SearchResult
 from restock.infra.search_store import Finished, SearchRun
+from restock.infra.search_tracking import search_record
 from restock.infra.settings import load_settings
 from restock.infra.store import open_store
 from restock.tuning.search import Search
@@ -143,8 +144,10 @@ def report(result: SearchResult) -> SearchResult:
 
 
 @task(name="track", cache_policy=NO_CACHE, task_run_name="track in MLflow")
-def track(result: SearchResult) -> None:
+def track(result: SearchResult, searched: Searched) -> None:
     """Write the search to MLflow, or to the spool while MLflow is away."""
+    search = searched.search
+    tracking.track(search_record(result, [*search.outcomes, *search.reported]), load_settings())
     settings = load_settings()
     batches = search_store.get_finished(open_store(settings=settings), result.token)
     outcomes = [outcome for one in batches for done in one.done for outcome in done.outcomes]
