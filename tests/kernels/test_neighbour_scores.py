@@ -1,0 +1,38 @@
+"""Both ways of adding up similar items give the same digits."""
+
+import numpy as np
+import pytest
+from scipy.sparse import random_array as sparse
+
+from restock.kernels.neighbour_scores import add_entries, score_neighbours
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("density", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize("items", [7, 256, 600])
+def test_tiles_and_entries_agree_to_the_last_digit(items: int, density: float) -> None:
+    rng = np.random.default_rng(items)
+
+    def signed(size: int) -> np.ndarray:
+        return rng.standard_normal(size)
+
+    near = sparse((items, items), density=density, format="csr", rng=rng, data_sampler=signed)
+    bought = sparse((60, items), density=0.4, format="csr", rng=rng)
+    near.sort_indices()
+    bought.sort_indices()
+    customers = np.array([3, 59, 0, 0, 17, *range(60)], dtype=np.int32)
+    arguments = (
+        customers,
+        bought.indptr.astype(np.int64),
+        bought.indices.astype(np.int32),
+        bought.data,
+        near.indptr.astype(np.int64),
+        near.indices.astype(np.int32),
+        near.data,
+    )
+    plain = np.empty((customers.size, items), dtype=np.float32)
+    add_entries(*arguments, plain)
+    np.testing.assert_array_equal(score_neighbours(*arguments), plain)
+    expected = (bought @ near).toarray()[customers]
+    np.testing.assert_allclose(np.where(plain > 0, plain, 0), np.maximum(expected, 0), atol=1e-5)
