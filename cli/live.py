@@ -54,7 +54,8 @@ class View(logging.Handler):
         if not self._status:
             self._spinner.update(text=f"{self._stage} … {_clock(time.monotonic() - self._began)}")
             return self._spinner
-        return Group(self._head(), self._meters(), self._best(), self._foot())
+        best = [self._best()] if self._status["best"] else []
+        return Group(self._head(), self._meters(), *best, self._foot())
 
     def _head(self) -> RenderableType:
         phase = str(self._status["phase"])
