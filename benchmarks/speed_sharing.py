@@ -31,7 +31,6 @@ def figures() -> Iterator[Figure]:
     orders = Interactions.from_frame(load_sample().orders)
     large, small = (FoldPlan().folds(orders.of_market(market))[-1] for market in ("GB", "FR"))
     configs = sar_configs(30)
-    trial(large, "sar", {}, FitContext())  # compiles
     ratio, shared = compare("sharing_sar_30_vs_refit", large, "sar", configs)
     yield ratio
     one = seconds(large, "sar", [{}], share=False)[0]
@@ -63,6 +62,7 @@ def tree_configs(count: int) -> Configs:
 
 def compare(title: str, fold: Fold, name: str, configs: Configs) -> tuple[Figure, float]:
     """The ratio, and the CPU seconds of sharing."""
+    trial(fold, name, configs[0], FitContext())  # imports and compiles
     alone, refitted = seconds(fold, name, configs, share=False)
     together, shared = seconds(fold, name, configs, share=True)
     pairs = zip(refitted, shared, strict=True)
