@@ -79,7 +79,7 @@ def search(
         "--encoding": encoding,
     }
     _one_story(given, resume)
-    seconds = None if trials else duration(budget or BUDGET)
+    seconds = None if trials else duration(BUDGET if budget is None else budget)
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
     parameters: dict[str, Any] = {"resume": resume}
@@ -105,7 +105,7 @@ def search(
 
 # what people type -----------------------------------------------------------------------------
 def _one_story(given: dict[str, Any], resume: str | None) -> None:
-    if given["--budget"] and given["--trials"]:
+    if given["--budget"] is not None and given["--trials"] is not None:
         raise BadUsage("--budget and --trials: give one of them, a time or a number of trials")
     extra = [name for name, value in given.items() if value is not None]
     if resume is not None and extra:
