@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from restock.evaluation import Decision, Scorecard, Verdict, check_skill, compare, gate
 from restock.evaluation.contest import Judgement, Unit
 from restock.evaluation.estimates import mean_over_folds
+from restock.evaluation.pool import same_folds
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate, Row
 from restock.infra.programme import Programme
@@ -189,7 +190,11 @@ def _held(cards: Cards, decisions: Mapping[str, Decision], markets: Markets) -> 
             continue
         about = (plan, objective.model_dump_json())
         if about not in together:
-            judged = [own for own in cards.values() if {plan, FALLBACK.key} <= own.keys()]
+            judged = [
+                own
+                for own in cards.values()
+                if {plan, FALLBACK.key} <= own.keys() and same_folds(own[plan], own[FALLBACK.key])
+            ]
             mine = [card for own in judged for card in own[plan]]
             popular = [card for own in judged for card in own[FALLBACK.key]]
             together[about] = compare(mine, popular, objective)

@@ -112,3 +112,26 @@ def test_a_plan_that_may_be_worse_than_popularity_is_held(programme: Programme) 
     for choice in decided.markets.values():
         assert not choice.replaced and "not as good as popularity" in choice.held
     assert not decided.chosen
+
+
+def test_markets_that_judged_a_plan_on_fewer_windows_do_not_speak_for_it(
+    programme: Programme,
+) -> None:
+    """A pooled plan that is in service in France only is judged in Germany by the way."""
+    plan = next(candidate for candidate in programme.candidates if candidate.pooled)
+    judged = judgements(programme, {FALLBACK.name: 0.2})
+    for one in judged:
+        if one.market == "DE" and one.cutoff == judged[0].cutoff:
+            del one.scorecards[plan.key]
+    planned = programme.model_copy(
+        update={
+            "incumbents": {**programme.incumbents, "FR": plan},
+            "contenders": {**programme.contenders, "FR": (plan.key, FALLBACK.key)},
+            "rivals": {**programme.rivals, "FR": ()},
+            "said": {"FR": "a search says so"},
+        }
+    )
+    choice = run(planned, judged).markets["FR"]
+    assert choice.candidate == plan and choice.replaced and not choice.held
+    assert choice.verdict == "a search says so"
+    assert {row.candidate for row in choice.leaderboard} == {plan.key, FALLBACK.key}
