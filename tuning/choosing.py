@@ -66,7 +66,8 @@ class Choices(BaseModel):
     """What all markets get. pooled: the choice of all; None where nothing was tried with success.
 
     pooled_steps: candidates over all markets whose lifts tell where a gain comes from: the best
-    family as it is, the best configuration of a single model, the pooled choice.
+    family as it is, the best configuration of a single model, the same in any scope, the pooled
+    choice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +88,7 @@ def choose(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brie
     if not finished:
         return Choices(pooled=None, markets={m: _unchanged(m, brief) for m in brief.markets})
     everywhere = [one for one in finished if one.trial.study.where == ALL]
-    pooled = Pooled.of([*everywhere, _yardstick(finished)], mixtures, brief)
+    pooled = Pooled.of([*everywhere, _yardstick(finished)], brief)
     tried: dict[str, list[Outcome]] = {market: [] for market in brief.markets}
     for one in finished:
         if one.trial.study.where in tried:
@@ -251,14 +252,16 @@ def _leaves(best: int, near: Sequence[int], market: str, weighed: Weighed) -> st
 
 
 def _steps(finished: Sequence[Outcome], pooled: Pooled) -> tuple[Candidate, ...]:
-    """The best family as it is, the best single model, the pooled choice: each once, and as far
-    as they are fitted on all markets' lines (the yardstick is not)."""
+    """The best family as it is, the best single model without and with a market's prior, the
+    pooled choice: each once, and as far as they are fitted on all markets' lines (the yardstick
+    is not)."""
     everywhere = [one for one in finished if one.trial.study.where == ALL]
     single = [
         one for one in everywhere if not issubclass(model_class(one.trial.study.family), Hybrid)
     ]
     plain = [one for one in single if one.trial.origin == "default"]
-    steps = [_best(some) for some in (plain, single) if some]
+    bare = [one for one in single if one.trial.candidate.scope == "pooled"]
+    steps = [_best(some) for some in (plain, bare, single) if some]
     found = [*steps, pooled.choice.trial.candidate]
     return tuple(one for at, one in enumerate(found) if one.pooled and one not in found[:at])
 
