@@ -5,10 +5,10 @@ service, on the newest windows, which nobody has chosen on: what won by luck has
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from restock.evaluation import Decision, GatePolicy, Scorecard, gate
+from restock.evaluation import Decision, GatePolicy, gate
 from restock.infra.deciding import Cards
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate
@@ -68,14 +68,24 @@ def decide_plans(
     skipped: Mapping[str, Mapping[str, str]],
     services: Services,
     markets: Markets,
+    late: Collection[tuple[str, str]] = (),
 ) -> dict[str, Ruling]:
     """Let the gate decide in every market of ``nominees``.
 
     judged, skipped: of the report windows, by market and candidate key, as ``by_market`` gives
     them; other candidates than the two speak in the pool. A market fails when its records
     cannot be read or its plan in service failed. Where one of the two was not judged in time,
-    the plan in service stays and the nominee competes in the nights.
+    the plan in service stays and the nominee competes in the nights; late: (market, key) of those.
     """
+
+    def too_late(market: str, candidate: Candidate) -> str:
+        """That a candidate was not judged; empty where it was, or where nobody could be."""
+        cards = judged.get(market, {})
+        missing = not cards.get(candidate.key) and any(cards.values())
+        if (market, candidate.key) in late or missing:
+            return f"there was no time to judge {candidate.label} on later windows"
+        return ""
+
     failed = {market: services.failed[market] for market in nominees if market in services.failed}
     before = {market: services.plans[market].plan for market in nominees}
     for market, plan in before.items():
@@ -84,7 +94,7 @@ def decide_plans(
     heard = [
         market
         for market, plan in before.items()
-        if market not in failed and not _late(plan, judged.get(market, {}))
+        if market not in failed and not too_late(market, plan)
     ]
     # markets that get no plan speak in the pool, where their own plan in service was judged
     heard += [
@@ -103,22 +113,15 @@ def decide_plans(
     )
     rulings = {}
     for market, nominee in nominees.items():
-        plan, cards = before[market], judged.get(market, {})
+        plan = before[market]
         if market in failed:
             rulings[market] = Ruling(market, "failed", plan, nominee, failed[market])
         elif market in heard:
-            late = skipped.get(market, {}).get(nominee.key) or _late(nominee, cards)
+            late = skipped.get(market, {}).get(nominee.key) or too_late(market, nominee)
             rulings[market] = _ruling(decisions[market], plan, nominee, late)
         else:
-            rulings[market] = Ruling(market, "kept", plan, nominee, _late(plan, cards))
+            rulings[market] = Ruling(market, "kept", plan, nominee, too_late(market, plan))
     return rulings
-
-
-def _late(candidate: Candidate, judged: Mapping[str, Sequence[Scorecard]]) -> str:
-    """That a candidate was not judged where others were; empty where it was, or nobody could be."""
-    if judged.get(candidate.key) or not any(judged.values()):
-        return ""
-    return f"there was no time to judge {candidate.label} on later windows"
 
 
 def _ruling(decision: Decision, before: Candidate, nominee: Candidate, unjudged: str) -> Ruling:

@@ -38,10 +38,10 @@ def conclude(
     """
     if search.choices is None:
         raise ValueError(f"search {run.token} has not chosen yet: it is in phase {search.phase}")
-    judged, skipped = judged_later(search.reported, run.brief.sizes, load)
+    judged, skipped, late = judged_later(search.reported, run.brief.sizes, load)
     nominees = {market: choice.candidate for market, choice in search.choices.markets.items()}
     known = services(store, run.brief.sizes)
-    rulings = decide_plans(nominees, judged, skipped, known, markets)
+    rulings = decide_plans(nominees, judged, skipped, known, markets, late)
     result = summarise(run, search, batches, judged, rulings, markets, seconds=seconds)
     written = (_written(store, one, rulings[one.market], result) for one in result.markets)
     return result.model_copy(update={"markets": tuple(written)})
@@ -49,8 +49,9 @@ def conclude(
 
 def judged_later(
     reported: Iterable[Outcome], markets: Iterable[str], load: Callable[[str], Kept]
-) -> tuple[Cards, dict[str, dict[str, str]]]:
-    """Scorecards on the report windows by market and candidate, oldest first; and what failed.
+) -> tuple[Cards, dict[str, dict[str, str]], set[tuple[str, str]]]:
+    """Scorecards on the report windows by market and candidate, oldest first; and, by the same,
+    what failed, and what was not judged on all of them for any reason.
 
     A candidate that failed on one of the windows, or came too late for it, is not judged at all.
     """
@@ -75,7 +76,7 @@ def judged_later(
         }
         for market, by_key in found.items()
     }
-    return cards, dict(skipped)
+    return cards, dict(skipped), late
 
 
 def _written(

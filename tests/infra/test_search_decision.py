@@ -141,6 +141,13 @@ def test_where_the_plan_in_service_came_too_late_it_stays() -> None:
     assert ruling.record(dt.date(2024, 1, 1), "search-1").plan.key == BEFORE.key
 
 
+def test_where_there_was_no_time_to_judge_anything_that_is_the_reason() -> None:
+    late = {("FR", BEFORE.key), ("FR", NOMINEE.key)}
+    known = services({"FR": 0})
+    (ruling,) = decide_plans({"FR": NOMINEE}, {}, {}, known, load_markets(), late).values()
+    assert ruling.state == "kept" and "no time to judge reorder" in ruling.why
+
+
 def test_a_market_without_a_test_customer_follows_the_others() -> None:
     judged = cards({BEFORE.key: 0.3, NOMINEE.key: 0.36}, {"FR": 400})
     nominees = dict.fromkeys(("FR", "ZZ"), NOMINEE)
