@@ -1,5 +1,6 @@
 """Batches of a search: how pieces of work are packed, and how a worker does one."""
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -35,12 +36,19 @@ from restock.tuning.running import run as run_steps
 from restock.tuning.trials import Mix, Step
 
 SHORTEST_SECONDS = 2.0
-"""Estimated work of a batch that is worth a task, where there is enough work."""
+"""Estimated work of a batch that is worth a task, while nobody is idle."""
 LONGEST_SECONDS = 15.0
-"""More than that and what waits for the batch waits too long."""
+"""More than that and what waits for the batch waits too long, on few workers."""
+FLOW_SECONDS = 0.3
+"""What a task costs the process of the flow. On many workers batches are so long that it keeps
+up with them."""
 ROUNDING = 1e-6  # equal parts of a sum are its parts
 MIX_SECONDS = 3.0
 """A mixture, about: it is not fitted, only counted."""
+
+
+class OtherStore(RuntimeError):
+    """A worker looks into another store than the command."""
 
 
 class Clock(NamedTuple):
@@ -111,16 +119,32 @@ class Batch(BaseModel):
         return title(list(dict.fromkeys(work.title for work in self.works)))
 
 
+def batch_seconds(total: float, slots: int, idle: int) -> float:
+    """How long batches are to be when ``total`` seconds of work wait; 0: wait for more.
+
+    A third of a worker's share, so that workers finish together, or more where submitting so
+    many would take longer than that (n batches of total / n take n × FLOW_SECONDS + total / n:
+    least at the square root). When nobody is idle there is time: then a batch is so long that
+    the flow keeps up with all workers.
+    """
+    seconds = max(total / (3 * max(slots, 1)), math.sqrt(FLOW_SECONDS * total))
+    if not idle:
+        least = max(SHORTEST_SECONDS, FLOW_SECONDS * slots)
+        if total < least:
+            return 0.0
+        seconds = max(seconds, least)
+    return min(seconds, max(LONGEST_SECONDS, FLOW_SECONDS * slots))
+
+
 def pack(waiting: Sequence[Piece], *, slots: int, idle: int, most: int) -> list[list[Piece]]:
     """Up to ``most`` batches of the work that waits; the rest waits on.
 
     Work keeps its turn, but a batch takes along what waits of the same place. slots: tasks that
-    run at once; idle: of these, how many have nothing to do, who get their part of little work
-    rather than one of them all of it.
+    run at once; idle: of these, how many have nothing to do.
     """
-    total = sum(piece.seconds for piece in waiting)
-    even = min(total / max(idle, 1), SHORTEST_SECONDS)
-    room = min(max(even, total / (3 * max(slots, 1))), LONGEST_SECONDS) * (1 + ROUNDING)
+    room = batch_seconds(sum(piece.seconds for piece in waiting), slots, idle) * (1 + ROUNDING)
+    if not room:
+        return []
     left, batches = list(waiting), list[list[Piece]]()
     while left and len(batches) < most:
         place, load = left[0].place, 0.0
@@ -202,7 +226,13 @@ def _worker() -> str:
 @lru_cache(maxsize=1)
 def _run(store: str, token: str, settings: Settings) -> SearchRun:
     """The same for all batches of a search: read once in a process."""
-    return get_run(open_store(store, settings), token)
+    try:
+        return get_run(open_store(store, settings), token)
+    except ValueError:
+        raise OtherStore(
+            f"worker {_worker()} does not find the search {token} in its store {store}: give the "
+            "workers the same RESTOCK_STORAGE as the command, one that both can reach"
+        ) from None
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from restock.infra.gather import LOST, Future, NotFinished, gather
 from restock.infra.placement import RESOURCES, Offers, Placements, Resource
-from restock.infra.search_batches import MIX_SECONDS, Batch, Clock, Piece, pack
+from restock.infra.search_batches import MIX_SECONDS, Batch, Clock, OtherStore, Piece, pack
 from restock.infra.search_store import Came, Done, Finished, Work, work_id
 from restock.tuning.failures import TrialFailed
 from restock.tuning.running import drawn
@@ -72,7 +72,7 @@ class Driver:
         self._missing: dict[Resource, float] = {}
 
     def drive(self) -> None:
-        """Run to the end. TrialFailed where the policy stops at a failure; NoWorkers."""
+        """Run to the end. Raises TrialFailed where the policy says so, NoWorkers, OtherStore."""
         self._replay()
         gather(
             self._more(),
@@ -138,7 +138,7 @@ class Driver:
     # what goes wrong ----------------------------------------------------------------------
     def _failed(self, name: str, error: BaseException) -> Futures:
         """A batch is tried again in pieces; what fails alone is an outcome."""
-        if isinstance(error, TrialFailed):
+        if isinstance(error, TrialFailed | OtherStore):
             raise error
         batch = self._flying.pop(name)
         if isinstance(error, NotFinished):

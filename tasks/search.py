@@ -87,12 +87,17 @@ def run_search(run: SearchRun, started: float) -> Searched:
     What earlier processes finished is read from the store and not run again. started: seconds
     since 1970 from which this process spends the budget.
     """
+    return drive(run, Search(run.brief), started)
+
+
+def drive(run: SearchRun, search: Search, started: float) -> Searched:
+    """Do the work of a search in batches, on the workers of the flow that calls this."""
     settings = load_settings()
     store = open_store(settings=settings)
     journal = search_store.get_finished(store, run.token)
     before = max((one.spent for one in journal), default=0.0)
     clock = Clock(started, before, run.brief.seconds)
-    search, offers = Search(run.brief), offers_here(settings)
+    offers = offers_here(settings)
 
     def submit(batch: Batch) -> PrefectFuture[Finished]:
         with asking(offers.needs(batch.resource)):

@@ -1,6 +1,7 @@
 """A search as people run it: the same plans whatever happens on the way."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -140,7 +141,7 @@ def test_without_mlflow_the_search_succeeds_and_tracking_waits(
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
+def cluster(home: Path, tmp_path: Path) -> Iterator[str]:
     """A scheduler and three real workers: one offers CPU, one SPARK, one GPU."""
     dask = str(Path(sys.executable).parent / "dask")
     port = free_port()
@@ -154,7 +155,8 @@ def cluster(tmp_path: Path) -> Iterator[str]:
     try:
         for command in commands:
             log = (tmp_path / f"dask-{len(started)}.log").open("w")
-            started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
+            env = {**os.environ, "RESTOCK_HOME": str(home)}
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=env))
         yield f"dask://127.0.0.1:{port}"
     finally:
         for process in started[::-1]:

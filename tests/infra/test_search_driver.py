@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from restock.infra import search_driver
 from restock.infra.placement import Offers, Placements
-from restock.infra.search_batches import Batch, Clock
+from restock.infra.search_batches import Batch, Clock, OtherStore
 from restock.infra.search_driver import Driver, NoWorkers
 from restock.infra.search_store import Done, Finished, work_id
 from restock.tuning.brief import Brief
@@ -198,11 +198,11 @@ def test_an_error_around_the_work_is_told_with_its_trials() -> None:
     assert all(not one.failure for one in search.outcomes if one not in failed)
 
 
-def test_a_policy_that_stops_at_a_failure_ends_the_search() -> None:
+@pytest.mark.parametrize("error", [TrialFailed("all/sar/3"), OtherStore("worker w")])
+def test_what_makes_all_further_work_vain_ends_the_search(error: Exception) -> None:
     brief = brief_of(trials=30)
-    stop = Cluster(brief, disturb=lambda batch: TrialFailed("all/sar/3: ValueError"))
-    with pytest.raises(TrialFailed, match="all/sar/3"):
-        drive(brief, stop)
+    with pytest.raises(type(error), match=str(error)):
+        drive(brief, Cluster(brief, disturb=lambda batch: error))
 
 
 def test_what_nobody_offers_is_skipped_with_the_reason() -> None:

@@ -1,0 +1,87 @@
+"""Successive halving and a warm start beside a search that gives every trial everything."""
+
+import math
+from collections.abc import Iterator
+
+from restock.benchmarks.figures import Figure
+from restock.dataset import Interactions, simulate
+from restock.evaluation import Objective
+from restock.evaluation.contest import FoldPlan
+from restock.models import FitContext
+from restock.tuning.brief import Brief
+from restock.tuning.costs import Size
+from restock.tuning.ensemble import mix
+from restock.tuning.policy import SearchPolicy
+from restock.tuning.running import run
+from restock.tuning.search import Search
+from restock.tuning.setting import Kept, Setting
+from restock.tuning.trials import ALL, Rung, Step, Trial
+
+FAMILIES = ("reorder", "item_knn", "sar", "tifu_knn", "up_cf")
+MARKETS = 3
+WHOLE = SearchPolicy(rungs=(Rung(customers=1.0),), portfolio=1)
+"""No trial is stopped early, and hardly anything is handed to the markets."""
+
+
+def halving(customers: int, trials: int) -> Iterator[Figure]:
+    """Both searches over three markets of ``customers`` each, with as many trials, one seed."""
+    world = simulate(markets=MARKETS, customers=[customers] * MARKETS, items=1500, days=420, seed=3)
+    interactions = Interactions.from_frame(world.orders)
+    short, mine = _searched(interactions, SearchPolicy(), trials)
+    full, theirs = _searched(interactions, WHOLE, trials)
+    yield Figure("full_search_seconds", round(full, 1), "s")
+    yield Figure("compute_share", round(short / full, 3), "share of the full search's")
+    yield Figure("quality_kept", round(math.exp(mine - theirs), 4), "share of its utility")
+
+
+def _searched(interactions: Interactions, policy: SearchPolicy, trials: int) -> tuple[float, float]:
+    """Model seconds of a search, and the log-lift of its pooled choice on the newest windows."""
+    brief = _brief(interactions, policy, trials)
+    search, kept, spent = Search(brief), dict[str, Kept](), 0.0
+
+    def keep(trial: Trial, left: Kept) -> str:
+        kept[trial.key] = left
+        return trial.key
+
+    while not search.done:
+        for work in search.ready():
+            if isinstance(work, Step):
+                outcomes = run(interactions, [work], brief.setting, FitContext(), keep=keep)
+                if search.phase != "report":
+                    spent += sum(one.seconds for one in outcomes)
+                search.tell(work, outcomes)
+            else:
+                search.tell(work, mix(work, kept.__getitem__, interactions, brief.setting))
+    return spent, _reported(search)
+
+
+def _reported(search: Search) -> float:
+    if search.choices is None or search.choices.pooled is None:
+        raise RuntimeError("no trial of the search succeeded")
+    key = search.choices.pooled.candidate.key
+    lifts = [
+        one.lift.value
+        for one in search.reported
+        if one.trial.candidate.key == key and one.trial.study.where == ALL and one.lift
+    ]
+    return sum(lifts) / len(lifts)
+
+
+def _brief(interactions: Interactions, policy: SearchPolicy, trials: int) -> Brief:
+    markets = interactions.catalogue.markets
+    sizes = {}
+    for market in markets:
+        lines = interactions.of_market(market)
+        items = min(lines.n_items, len(lines))
+        sizes[market] = Size(lines=len(lines), customers=lines.customers.size, items=items)
+    return Brief(
+        markets=markets,
+        sizes=sizes,
+        families=FAMILIES,
+        setting=Setting(
+            fold_plans=dict.fromkeys(markets, FoldPlan(windows=6)),
+            objectives=dict.fromkeys(markets, Objective()),
+            policy=policy,
+        ),
+        trials=trials,
+    )
