@@ -6,9 +6,8 @@ shrunk before they are compared:
 * the *pooled choice* is the best candidate over the customers of all markets;
 * a candidate fitted on all markets is worth to a market, beside the pooled choice, ``w own +
   (1 - w) pooled``: the market's difference, shrunk toward that of all markets;
-* one that was tried in this market alone (its own lines, or a mixture sought for it) is worth
-  ``w own``: nothing is known of it elsewhere, and it is held to be no better than the pooled
-  choice until it shows;
+* one that was tried in this market alone is worth ``w own``: nothing is known of it elsewhere,
+  and it is held to be no better than the pooled choice until it shows;
 * w is small where the markets' differences are no larger than their errors explain
   (``shrinkage.belief``), and at most n / (n + half_way) in a market of n < half_way customers;
 * a market leaves the pooled choice for more than a tie and more than noise; of those that tie
@@ -80,6 +79,7 @@ class Choices(BaseModel):
 def choose(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brief) -> Choices:
     """The choice of every market of the brief, from the outcomes at the top rung.
 
+    mixtures: as they were sought; they are judged and chosen as the trials that came of them.
     The order of outcomes does not matter, and a candidate that another equals or betters
     everywhere at no more cost changes nothing. Where nothing was tried with success, the plan
     in service stays.
@@ -98,7 +98,7 @@ def choose(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brie
     return Choices(
         pooled=_overall(pooled),
         markets={
-            market: _decide(market, weigh(market, own[market], pooled, tau2), pooled)
+            market: _decide(market, weigh(market, own[market], pooled, tau2), pooled, mixtures)
             for market in brief.markets
         },
         pooled_steps=_steps(finished, pooled),
@@ -132,7 +132,7 @@ def naive(outcomes: Sequence[Outcome], markets: Sequence[str]) -> dict[str, Cand
     return {market: best[market][1] for market in markets if market in best}
 
 
-def _decide(market: str, weighed: Weighed, pooled: Pooled) -> Choice:
+def _decide(market: str, weighed: Weighed, pooled: Pooled, mixtures: Sequence[Mixture]) -> Choice:
     """The cheapest of those that tie with the best sure gain, else the pooled choice."""
     tie = pooled.brief.setting.policy.tie
     base = _base(market, pooled)
@@ -151,7 +151,7 @@ def _decide(market: str, weighed: Weighed, pooled: Pooled) -> Choice:
         **dict(_contender(best, market, weighed, pooled)),
         market=market,
         gain=float(weighed.gain[best]),
-        why=_leaves(best, near, market, weighed),
+        why=_leaves(best, near, market, weighed, mixtures),
         runners_up=tuple(others),
     )
 
@@ -241,10 +241,14 @@ def _stays(market: str, weighed: Weighed, pooled: Pooled) -> str:
     return f"with {many}, nothing is worth leaving the choice of all markets for"
 
 
-def _leaves(best: int, near: Sequence[int], market: str, weighed: Weighed) -> str:
-    outcome, gain = weighed.outcomes[best], float(weighed.gain[best])
-    alone = outcome.trial.study.where != ALL
-    where = "tried for this market alone" if alone else "better here than over all markets"
+def _leaves(
+    best: int, near: Sequence[int], market: str, weighed: Weighed, mixtures: Sequence[Mixture]
+) -> str:
+    trial, gain = weighed.outcomes[best].trial, float(weighed.gain[best])
+    sought = any(one.market == market and one.candidate == trial.candidate for one in mixtures)
+    where = "better here than over all markets"
+    if sought or trial.study.where != ALL:
+        where = "mixed for this market" if sought else "tried for this market alone"
     text = f"{np.expm1(gain):+.1%} over the choice of all markets after shrinking, {where}"
     if best != near[0]:
         text += f"; the cheapest of {len(near)} that tie"

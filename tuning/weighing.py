@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restock.evaluation.folds import FloatArray
-from restock.models import Candidate
 from restock.tuning import shrinkage
 from restock.tuning.brief import Brief
 from restock.tuning.costs import seconds
-from restock.tuning.trials import ALL, Lift, Mixture, Outcome
+from restock.tuning.trials import ALL, Lift, Outcome
 
 NOISE_Z = 0.5
 """Standard errors by which a market's own difference must exceed 0 before it is followed."""
@@ -25,9 +24,9 @@ class Pooled:
 
     outcomes: those that no other dominates, by trial. columns: market → column. lifts, errors,
     customers: (p × m), NaN where a market has none. whole: log-lifts over all markets (p).
-    cost: seconds of a fit on all lines and its lists (p). sought: the market that a mixture was
-    sought for, "" for all others. reference: row of the pooled choice: of those that tie with
-    the best the cheapest. tau2: variance of true differences between markets (p).
+    cost: seconds of a fit on all lines and its lists (p). reference: row of the pooled choice:
+    of those that tie with the best the cheapest. tau2: variance of true differences between
+    markets, by family.
     """
 
     brief: Brief
@@ -38,12 +37,11 @@ class Pooled:
     customers: FloatArray
     whole: FloatArray
     cost: FloatArray
-    sought: list[str]
     reference: int
-    tau2: FloatArray
+    tau2: dict[str, float]
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brief) -> "Pooled":
+    def of(cls, outcomes: Sequence[Outcome], brief: Brief) -> "Pooled":
         """From outcomes of the place ALL at the top rung, at least one."""
         size, tie = brief.size(ALL), brief.setting.policy.tie
         whole = np.array([one.lift.value if one.lift else np.nan for one in outcomes])
@@ -59,7 +57,7 @@ class Pooled:
         tau2 = _between_markets(lifts, errors, customers, whole, reference, families)
         return cls(
             brief=brief, outcomes=kept, columns=columns, lifts=lifts, errors=errors,
-            customers=customers, whole=whole, cost=cost, sought=_sought(kept, mixtures),
+            customers=customers, whole=whole, cost=cost,
             reference=reference, tau2=tau2,
         )  # fmt: skip
 
@@ -83,41 +81,32 @@ class Own:
     """What was tried for one market alone, beside the pooled choice there (q candidates).
 
     gain: measured log-lift minus that of the pooled choice (q). variance: of that. customers:
-    of the market (q). centre: what is believed without it (q), 0 or less.
+    of the market (q). families: of models (q).
     """
 
     outcomes: list[Outcome]
     gain: FloatArray
     variance: FloatArray
     customers: FloatArray
-    centre: FloatArray
     families: list[str]
 
     @classmethod
     def of(cls, market: str, outcomes: Sequence[Outcome], pooled: Pooled) -> "Own":
-        """From the market's outcomes at the top rung, and the mixtures that were sought for it.
+        """From the market's outcomes at the top rung.
 
         Nothing where the pooled choice has no lift there: then there is nothing to compare with.
         """
         reference = pooled.at(pooled.reference, market)
-        found: list[tuple[Outcome, Lift, float]] = []
-        if reference is not None:
-            found = [(one, one.lift, 0.0) for one in outcomes if one.lift is not None]
-            for row, name in enumerate(pooled.sought):
-                lift = pooled.at(row, market)
-                if name == market and lift is not None and row != pooled.reference:
-                    everywhere = pooled.whole[row] - pooled.whole[pooled.reference]
-                    found.append((pooled.outcomes[row], lift, min(0.0, float(everywhere))))
-        families = [one.trial.study.family for one, _, _ in found]
         theirs = reference or Lift(value=0.0, error=0.0, customers=0)
-        errors = np.array([lift.error for _, lift, _ in found])
+        found = [(one, one.lift) for one in outcomes if reference and one.lift]
+        families = [one.trial.study.family for one, _ in found]
+        errors = np.array([lift.error for _, lift in found])
         kin = np.array([name == pooled.choice.trial.study.family for name in families], dtype=bool)
         return cls(
-            outcomes=[one for one, _, _ in found],
-            gain=np.array([lift.value - theirs.value for _, lift, _ in found]),
+            outcomes=[one for one, _ in found],
+            gain=np.array([lift.value - theirs.value for _, lift in found]),
             variance=shrinkage.difference_variance(errors, np.array(theirs.error), kin),
-            customers=np.array([float(lift.customers) for _, lift, _ in found]),
-            centre=np.array([centre for _, _, centre in found]),
+            customers=np.array([float(lift.customers) for _, lift in found]),
             families=families,
         )
 
@@ -137,16 +126,14 @@ class Weighed:
 
 
 def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
-    """Shrink a market's numbers: toward those of all markets, or toward no gain."""
+    """Shrink a market's numbers: toward those of all markets, or toward no gain.
+
+    own_tau2: the variance of what markets gain on their own, see ``own_variance``.
+    """
     half_way = pooled.brief.setting.policy.half_way
-    rest = np.array(
-        [
-            row
-            for row, name in enumerate(pooled.sought)
-            if row != pooled.reference and (name != market or not own.outcomes)
-        ],
-        dtype=np.int64,
-    )
+    rest = np.flatnonzero(np.arange(len(pooled.outcomes)) != pooled.reference)
+    families = [pooled.outcomes[row].trial.study.family for row in rest]
+    tau2 = np.array([pooled.tau2[family] for family in families])
     everywhere = pooled.whole[rest] - pooled.whole[pooled.reference]
     column = pooled.columns.get(market)
     if column is None:
@@ -160,12 +147,12 @@ def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
         customers = pooled.customers[rest, column]
     weight = np.concatenate(
         [
-            shrinkage.belief(customers, variance, pooled.tau2[rest], half_way),
+            shrinkage.belief(customers, variance, tau2, half_way),
             shrinkage.belief(own.customers, own.variance, np.array(own_tau2), half_way),
         ]
     )
     raw = np.concatenate([here, own.gain])
-    centre = np.concatenate([everywhere, own.centre])
+    centre = np.concatenate([everywhere, np.zeros(own.gain.size)])
     small = np.nan_to_num(np.concatenate([customers, own.customers])) < half_way
     z = np.where(small, SMALL_NOISE_Z, NOISE_Z)
     gain = np.where(weight > 0, weight * np.nan_to_num(raw) + (1 - weight) * centre, centre)
@@ -208,8 +195,8 @@ def _between_markets(
     whole: FloatArray,
     reference: int,
     families: NDArray[np.str_],
-) -> FloatArray:
-    """How much candidates of each family truly differ from market to market (variance, p).
+) -> dict[str, float]:
+    """How much candidates of each family truly differ from market to market (variance).
 
     A market that is most of the whole cannot differ much from it: with share s of the customers
     the square of its difference is expected to be (1 - s)² of the others'.
@@ -219,26 +206,15 @@ def _between_markets(
     variance = shrinkage.difference_variance(errors, errors[reference], kin)
     share = np.nan_to_num(customers[reference])
     rest = np.broadcast_to((1 - share / max(share.sum(), 1.0)) ** 2, away.shape)
-    tau2 = np.zeros(len(families))
+    tau2 = {}
     for family in np.unique(families):
         rows = np.flatnonzero((families == family) & (np.arange(len(families)) != reference))
-        found = shrinkage.prior_variance(
+        tau2[str(family)] = shrinkage.prior_variance(
             (away[rows] ** 2).ravel(), variance[rows].ravel(), rest[rows].ravel()
         )
-        tau2[families == family] = found
     return tau2
 
 
 def _kin(pooled: Pooled, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     family = pooled.choice.trial.study.family
     return np.array([pooled.outcomes[row].trial.study.family == family for row in rows], dtype=bool)
-
-
-def _sought(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture]) -> list[str]:
-    """The market that each candidate was sought for as a mixture; "" for all others."""
-
-    def market(candidate: Candidate) -> str:
-        found = {one.market for one in mixtures if one.candidate == candidate}
-        return found.pop() if len(found) == 1 and ALL not in found else ""
-
-    return [market(one.trial.candidate) for one in outcomes]

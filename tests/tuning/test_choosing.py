@@ -185,22 +185,24 @@ def test_lower_rungs_do_not_count() -> None:
     assert global_best([low, top]) == top.trial.candidate
 
 
-def test_a_mixture_sought_for_a_market_is_held_to_be_no_better_until_it_shows() -> None:
-    customers = {"AA": 3000, "BB": 60}
+def test_a_mixture_sought_for_a_market_is_weighed_as_what_it_is_and_explained() -> None:
+    customers = {"AA": 3000, "BB": 2000, "CC": 60}
     mixture = Candidate(name="blend", scope="pooled")
     study = StudyKey(where=ALL, family="blend")
     tried = Trial(study=study, index=0, origin="hybrid", candidate=mixture)
     outcomes = [
-        everywhere(trial(ALL, "sar", 0), (0.050, 0.05), customers),
-        everywhere(tried, (0.049, 0.30), customers),
+        everywhere(trial(ALL, "sar", 0), (0.12, 0.05, 0.05), customers),
+        everywhere(tried, (0.02, 0.15, 0.15), customers),
     ]
     asked = [Mixture(market="BB", candidate=mixture, gain=0.1)]
-    found = choose(outcomes, asked, brief_for(customers, tie=0.0)).markets["BB"]
-    plain = choose(outcomes, [], brief_for(customers, tie=0.0)).markets["BB"]
-    assert found.weight <= 60 / 260
-    assert found.gain <= 60 / 260 * 0.25
-    assert plain.runners_up  # both are explained
-    assert found.runners_up
+    found = choose(outcomes, asked, brief_for(customers)).markets
+    assert found["BB"].candidate == mixture
+    assert "mixed for this market" in found["BB"].why
+    assert found["CC"].gain == 0  # too small to tell
+    plain = choose(outcomes, [], brief_for(customers)).markets
+    assert {m: one.candidate for m, one in plain.items()} == {
+        m: one.candidate for m, one in found.items()
+    }
 
 
 def test_the_steps_are_of_all_markets_best_plain_family_best_model_choice() -> None:
