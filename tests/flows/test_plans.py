@@ -17,7 +17,7 @@ from restock.models.slate import FIRST_INCUMBENT
 
 pytestmark = pytest.mark.platform
 
-PLAN = Candidate(name="sar", config={"half_life_days": 60.0}, scope="pooled")
+PLAN = Candidate(name="blend", scope="pooled")
 AS_OF = dt.date(2011, 12, 10)
 
 
@@ -30,7 +30,7 @@ def adopted(store: LocalStore, market: str) -> None:
         previous=FIRST_INCUMBENT.key,
         lift=Estimate(value=0.1, low=0.05, high=0.15),
         evidence=f"{AS_OF}:digest",
-        why="sar won on later windows",
+        why="blend won on later windows",
         as_of=AS_OF,
         search="search-1",
         made=dt.datetime(2011, 12, 10, tzinfo=dt.UTC),
@@ -47,7 +47,7 @@ def test_a_plan_is_published_by_the_next_night_and_is_barred_once_it_was_rolled_
     assert done.returncode == 0, done.stderr[-3000:]
     by_market = {one["market"]: one for one in night_of(done)["markets"]}
     assert by_market["FR"]["champion"] == PLAN.label and by_market["FR"]["replaced"]
-    assert by_market["FR"]["verdict"] == "sar won on later windows"
+    assert by_market["FR"]["verdict"] == "blend won on later windows"
     assert not by_market["DE"]["replaced"]
     again = restock("retrain", "--orders", str(orders), "--json", "--accept-changes")
     assert states(again)["FR"] == "unchanged"
