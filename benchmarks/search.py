@@ -37,7 +37,7 @@ def _halving(quick: bool) -> Iterator[Figure]:
 
 
 def _quality(quick: bool) -> Iterator[Figure]:
-    return search_quality.figures(trials=40) if quick else search_quality.figures()
+    return search_quality.online_retail(trials=30) if quick else search_quality.figures()
 
 
 _PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {

@@ -84,4 +84,6 @@ def _brief(interactions: Interactions, policy: SearchPolicy, trials: int) -> Bri
             policy=policy,
         ),
         trials=trials,
+        seconds=None,
+        cores=1,
     )

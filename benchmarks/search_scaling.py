@@ -140,7 +140,7 @@ class Play:
         idle = max(slots - len(self._flying), 0)
         room = batch_seconds(max(self._waiting_seconds, 0.0), slots, idle)
         while self._waiting and room and len(self._flying) < AHEAD * slots:
-            batch, load = [], 0.0
+            batch, load = list[Part](), 0.0
             while self._waiting and (not batch or load + self._waiting[0].seconds <= room):
                 batch.append(self._waiting.popleft())
                 load += batch[-1].seconds
