@@ -28,9 +28,9 @@ class Brief(BaseModel):
     setting: Setting
     service: dict[str, Candidate] = {}
     warm: dict[str, tuple[Candidate, ...]] = {}
-    trials: int | None = Field(None, ge=1)
-    seconds: float | None = Field(None, gt=0)
-    cores: int = Field(1, ge=1)
+    trials: int | None = Field(default=None, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+    cores: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

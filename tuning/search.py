@@ -1,5 +1,6 @@
 """The search as a state machine: what is ready to run, what came back, what was chosen."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +19,8 @@ from restock.tuning.trials import ALL, Mix, Mixture, Outcome, Step, StudyKey, Tr
 
 Work = Step | Mix
 PHASES: tuple[Phase, ...] = ("screen", "pool", "own", "mix", "report", "done")
-MEMBERS = 20
-"""Best trials of a place that may enter a mixture."""
+MEMBERS, OF_A_FAMILY = 20, 4
+"""Best trials of a place that may enter a mixture, and so many of one family: those are alike."""
 CHEAP_SECONDS = 1.0
 """A small market tries its own versions of the portfolio where that takes no longer."""
 
@@ -167,7 +168,7 @@ class Search:
 
     def _mix(self, room: float) -> None:
         for where in (ALL, *self.brief.large):
-            members = [one for one in self._finished(where) if one.kept][:MEMBERS]
+            members = self._members(where)
             if len(members) > 1:
                 self._held.append(
                     Mix(
@@ -297,6 +298,17 @@ class Search:
         top = len(self.brief.setting.policy.rungs) - 1
         cost = self.spending.of(candidate, market, top, len(self.brief.selection))
         return cost <= CHEAP_SECONDS and model_class(candidate.name).compute == "cpu"
+
+    def _members(self, where: str) -> list[Outcome]:
+        """The best trials that left ballots, not too many of one family."""
+        found: list[Outcome] = []
+        families: Counter[str] = Counter()
+        for one in self._finished(where):
+            family = one.trial.study.family
+            if one.kept and families[family] < OF_A_FAMILY and len(found) < MEMBERS:
+                families[family] += 1
+                found.append(one)
+        return found
 
     def _finished(self, where: str) -> list[Outcome]:
         found = [one for key, s in self.studies.items() if key.where == where for one in s.finished]
