@@ -1,6 +1,5 @@
 """The search as a state machine: what is ready to run, what came back, what was chosen."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from restock.models import Candidate
 from restock.models.registry import model_class
 from restock.models.slate import FIRST_INCUMBENT
+from restock.tuning import standing
 from restock.tuning.brief import Brief
 from restock.tuning.choosing import Choices, choose
 from restock.tuning.parts import in_parts
@@ -19,8 +19,6 @@ from restock.tuning.trials import ALL, Mix, Mixture, Outcome, Step, StudyKey, Tr
 
 Work = Step | Mix
 PHASES: tuple[Phase, ...] = ("screen", "pool", "own", "mix", "report", "done")
-MEMBERS, OF_A_FAMILY = 20, 4
-"""Best trials of a place that may enter a mixture, and so many of one family: those are alike."""
 CHEAP_SECONDS = 1.0
 """A small market tries its own versions of the portfolio where that takes no longer."""
 
@@ -108,11 +106,11 @@ class Search:
 
     def status(self) -> dict[str, Any]:
         """How far it is, as plain data: phase, trials, and the best so far in each place."""
-        best: dict[str, dict[str, Any]] = {}
-        for key, study in self.studies.items():
-            top = study.best
-            if top and top.lift and top.lift.value > best.get(key.where, {"lift": -1e9})["lift"]:
-                best[key.where] = {"label": top.trial.candidate.label, "lift": top.lift.value}
+        best = {}
+        for where in {key.where for key in self.studies}:
+            for top in standing.finished(self.studies, where)[:1]:
+                lift = top.lift.value if top.lift else 0.0
+                best[where] = {"label": top.trial.candidate.label, "lift": lift}
         told = {one.trial.key for one in self.outcomes}
         left = sum(max(study.left, 0) for study in self.studies.values() if not study.exhausted)
         return {
@@ -137,17 +135,19 @@ class Search:
             self._held += self._affordable(study, step, room) if step else []
 
     def _pool(self, room: float) -> None:
-        self._bars[ALL] = self._in_service(ALL)
-        keys = {key: weight for key, weight in self._ranked().items() if study_space(key)}
+        self._bars[ALL] = standing.in_service(self.studies, ALL)
+        keys = {
+            key: weight for key, weight in standing.ranked(self.studies).items() if study_space(key)
+        }
         for key, count in self.spending.allot(keys, "pool", room, self._drawn()).items():
             self.studies[key].left = count
 
     def _own(self, room: float) -> None:
         best = portfolio(self.outcomes, self.brief.setting.policy.portfolio)
         weights: dict[StudyKey, float] = {}
-        ranked = self._ranked()
+        ranked = standing.ranked(self.studies)
         for market in self.brief.markets:
-            self._bars[market] = self._in_service(market)
+            self._bars[market] = standing.in_service(self.studies, market)
             for candidate in self._service(pooled=False, market=market):
                 if candidate != FIRST_INCUMBENT:  # the yardstick: its lift is known to be 0
                     self._study(market, candidate.name).add(candidate, "service")
@@ -168,7 +168,7 @@ class Search:
 
     def _mix(self, room: float) -> None:
         for where in (ALL, *self.brief.large):
-            members = self._members(where)
+            members = standing.members(self.studies, where)
             if len(members) > 1:
                 self._held.append(
                     Mix(
@@ -256,17 +256,6 @@ class Search:
             self.studies[key] = study
         return self.studies[key]
 
-    def _in_service(self, where: str) -> float:
-        """The log-lift of the plan in service in a place, as far as the place ALL tells; that of
-        the yardstick is 0. Asked for when a phase starts: it must not depend on what comes in."""
-        found = []
-        for key, study in self.studies.items():
-            for _, one in sorted(study.outcomes.items()):
-                if key.where == ALL and one.trial.origin == "service":
-                    lift = one.lift if where == ALL else one.markets.get(where)
-                    found += [lift.value] if lift else []
-        return max(found, default=0.0)
-
     def _worth(self, outcome: Outcome) -> bool:
         """A default that loses is seen through only where that costs little of the budget."""
         seconds = self.brief.seconds
@@ -279,16 +268,6 @@ class Search:
         cost = self.spending.of(trial.candidate, trial.study.where, top, len(self.brief.selection))
         return cost <= 0.03 * seconds * self.brief.cores
 
-    def _ranked(self) -> dict[StudyKey, float]:
-        """Studies of ALL → weight 1 / (1 + rank), by the best lift so far; failed ones are out."""
-        best = {
-            key: max(one.lift.value for one in study.outcomes.values() if one.lift is not None)
-            for key, study in self.studies.items()
-            if key.where == ALL and any(one.lift for one in study.outcomes.values())
-        }
-        order = sorted(best, key=lambda key: (-best[key], key.family))
-        return {key: 1.0 / (1 + rank) for rank, key in enumerate(order)}
-
     def _service(self, *, pooled: bool, market: str = "") -> list[Candidate]:
         plans = self.brief.service
         wanted = [plans[market]] if market and market in plans else list(plans.values())
@@ -299,21 +278,6 @@ class Search:
         cost = self.spending.of(candidate, market, top, len(self.brief.selection))
         return cost <= CHEAP_SECONDS and model_class(candidate.name).compute == "cpu"
 
-    def _members(self, where: str) -> list[Outcome]:
-        """The best trials that left ballots, not too many of one family."""
-        found: list[Outcome] = []
-        families: Counter[str] = Counter()
-        for one in self._finished(where):
-            family = one.trial.study.family
-            if one.kept and families[family] < OF_A_FAMILY and len(found) < MEMBERS:
-                families[family] += 1
-                found.append(one)
-        return found
-
-    def _finished(self, where: str) -> list[Outcome]:
-        found = [one for key, s in self.studies.items() if key.where == where for one in s.finished]
-        return sorted(found, key=lambda one: (-one.lift.value if one.lift else 0, one.trial.key))
-
     def _trial(self, candidate: Candidate, where: str) -> Trial:
         study = self._study(where, candidate.name)
         return study.trial_of(candidate)
@@ -322,7 +286,7 @@ class Search:
         return sum(study.drawn for study in self.studies.values())
 
     def _room(self, left: float | None) -> float:
-        best = [one.trial.candidate for one in self._finished(ALL)[:2]]
+        best = [one.trial.candidate for one in standing.finished(self.studies, ALL)[:2]]
         if self.choices is not None:
             best = [one for one, where in self._finalists(self.choices) if where == ALL]
         return self.spending.room(self.phase, left, best)
