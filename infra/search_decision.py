@@ -117,8 +117,8 @@ def decide_plans(
         if market in failed:
             rulings[market] = Ruling(market, "failed", plan, nominee, failed[market])
         elif market in heard:
-            late = skipped.get(market, {}).get(nominee.key) or too_late(market, nominee)
-            rulings[market] = _ruling(decisions[market], plan, nominee, late)
+            reason = skipped.get(market, {}).get(nominee.key) or too_late(market, nominee)
+            rulings[market] = _ruling(decisions[market], plan, nominee, reason)
         else:
             rulings[market] = Ruling(market, "kept", plan, nominee, too_late(market, plan))
     return rulings
