@@ -79,17 +79,17 @@ class View(logging.Handler):
         return table
 
     def _best(self) -> RenderableType:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        table.add_column("place")
-        table.add_column("best so far", overflow="ellipsis", no_wrap=True)
-        table.add_column("lift", justify="right")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
+        table.add_column("place", no_wrap=True)
+        table.add_column("lift", justify="right", no_wrap=True)
+        table.add_column("best so far", overflow="ellipsis", no_wrap=True, ratio=1)
         best: Mapping[str, Mapping[str, Any]] = self._status["best"]
         ordered = sorted(best, key=lambda place: (place != "all", -best[place]["lift"], place))
         for place in ordered[:ROWS]:
             one = best[place]
-            table.add_row(place, escape(str(one["label"])), f"{one['lift']:+.1%}")
+            table.add_row(place, f"{one['lift']:+.1%}", escape(str(one["label"])))
         if len(ordered) > ROWS:
-            table.add_row("", f"[dim]and {len(ordered) - ROWS} more[/]", "")
+            table.add_row("", "", f"[dim]and {len(ordered) - ROWS} more[/]")
         return table
 
     def _foot(self) -> RenderableType:

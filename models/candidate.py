@@ -68,7 +68,12 @@ class Candidate(BaseModel):
         usual = create(self.name).config.model_dump(mode="json")
         unusual = {key: value for key, value in self.resolved.items() if value != usual[key]}
         short = [
-            key if isinstance(value, list | dict) else f"{key}={value}"
+            key if isinstance(value, list | dict) else f"{key}={_short(value)}"
             for key, value in unusual.items()
         ]
         return f"{self.name} ({', '.join([self.scope, *short])})"
+
+
+def _short(value: Any) -> str:
+    """A value for people: a search draws numbers with sixteen digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -125,9 +125,11 @@ def test_a_search_that_is_watched_shows_how_far_it_is_and_its_name() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+def test_a_long_name_neither_breaks_lines_nor_hides_the_lift(width: int) -> None:
     with live.watching(quiet=True) as view:
-        SearchProgress("x")(STATUS)
+        best = {"all": {"label": "tifu_knn " * 30, "lift": 0.031}}
+        SearchProgress("x")({**STATUS, "best": best})
+    assert "+3.1%" in _drawn(view, width) and "all" in _drawn(view, width)
     assert all(len(line) <= width for line in _drawn(view, width).splitlines())
 
 

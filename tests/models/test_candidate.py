@@ -54,7 +54,7 @@ def test_the_key_of_a_prior_holds_its_weight(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_label_says_what_is_unusual() -> None:
     assert Candidate(name="blend", scope="pooled").label == "blend (pooled)"
     config = {"half_life_days": 90, "threshold": 1}
-    assert Candidate(name="sar", config=config).label == "sar (market, half_life_days=90.0)"
+    assert Candidate(name="sar", config=config).label == "sar (market, half_life_days=90)"
     members = {"members": [{"name": "sar"}]}
     assert Candidate(name="blend", config=members).label == "blend (market, members)"
 
