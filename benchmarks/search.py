@@ -22,21 +22,26 @@ Part quality: ``restock.benchmarks.search_quality``: regret, lift_vs_global, lif
 import argparse
 from collections.abc import Callable, Iterator
 
-from restock.benchmarks import search_quality
 from restock.benchmarks.figures import Figure, report
-from restock.benchmarks.search_fanout import fan_out
-from restock.benchmarks.search_halving import halving
+
+# Workers import this module too, before their number of threads is set: it must not load numba.
 
 
 def _fan_out(quick: bool) -> Iterator[Figure]:
+    from restock.benchmarks.search_fanout import fan_out
+
     return fan_out(markets=8 if quick else 40, trials=20 if quick else 50, customers=120)
 
 
 def _halving(quick: bool) -> Iterator[Figure]:
+    from restock.benchmarks.search_halving import halving
+
     return halving(customers=1500 if quick else 4000, trials=24 if quick else 72)
 
 
 def _quality(quick: bool) -> Iterator[Figure]:
+    from restock.benchmarks import search_quality
+
     return search_quality.online_retail(trials=30) if quick else search_quality.figures()
 
 
