@@ -192,7 +192,7 @@ class Search:
 
     def _finalists(self, choices: Choices) -> list[tuple[Candidate, str]]:
         """What is judged on the report windows, and where: choices, plans in service, and what
-        shows where a gain came from."""
+        shows where a gain came from. What is short first: it must not wait until time is up."""
         pooled = [*self._service(pooled=True), *choices.pooled_steps]
         own: list[tuple[Candidate, str]] = []
         for market in self.brief.markets:
@@ -200,7 +200,7 @@ class Search:
             mine = [*self._service(pooled=False, market=market), FIRST_INCUMBENT, chosen]
             own += [(one, market) for one in mine if not one.pooled]
             pooled += [chosen] if chosen.pooled else []
-        return list({(c.key, w): (c, w) for c, w in [*((p, ALL) for p in pooled), *own]}.values())
+        return list({(c.key, w): (c, w) for c, w in [*own, *((p, ALL) for p in pooled)]}.values())
 
     # small things -------------------------------------------------------------------------
     def _next(self, left: float | None) -> list[Work]:

@@ -7,10 +7,7 @@ from collections.abc import Callable, Sequence
 from restock.models import Candidate
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.space import point_of
-from restock.tuning.trials import Ask, Origin, Outcome, Step, StudyKey, Told, Trial
-
-ALWAYS: tuple[Origin, ...] = ("default", "service")
-"""Origins that are seen through to the top rung, so that every family has its line."""
+from restock.tuning.trials import ALL, Ask, Origin, Outcome, Step, StudyKey, Told, Trial
 
 
 class Study:
@@ -192,14 +189,20 @@ class Study:
         return step
 
     def _promoted(self, told: Sequence[Outcome]) -> tuple[Trial, ...]:
-        """The best share of a rung, without those that are surely under what is in service."""
+        """The best share of a rung, without those that are surely under what is in service.
+
+        What is in service is seen through, and in the place ALL every family's default.
+        """
+        always: tuple[Origin, ...] = ("service",)
+        if self.key.where == ALL:
+            always = ("service", "default")
         policy, bar = self._policy, self.bar()
         alive = [one for one in told if one.lift is not None]
         good = [one for one in alive if one.lift and one.lift.upper(policy.stop_z) >= bar]
         good.sort(key=lambda one: (-_merit(one), one.trial.index))
         chosen = {one.trial.index: one for one in good[: -(-len(told) // policy.keep_one_in)]}
         for one in alive:
-            if one.trial.origin in ALWAYS and self._worth(one):
+            if one.trial.origin in always and self._worth(one):
                 chosen[one.trial.index] = one
         return tuple(chosen[index].trial for index in sorted(chosen))
 

@@ -12,11 +12,11 @@ from restock.tuning.engine import create_engine
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.space import candidate_of, study_space
 from restock.tuning.study import Study
-from restock.tuning.trials import Lift, Outcome, Step, StudyKey, Trial
+from restock.tuning.trials import ALL, Lift, Outcome, Step, StudyKey, Trial
 
 pytestmark = pytest.mark.unit
 
-KEY = StudyKey(where="FR", family="reorder")
+KEY = StudyKey(where=ALL, family="reorder")
 POLICY = SearchPolicy(bracket=6)
 
 
@@ -67,8 +67,8 @@ def run(study: Study, *, shuffled: int | None = None, shift: float = 0.5) -> lis
             study.tell([one])
 
 
-def study(left: int = 18, **policy: float) -> Study:
-    found = Study(KEY, (0, 1, 2), (3, 4, 5), POLICY.model_copy(update=policy), seed=1)
+def study(left: int = 18, key: StudyKey = KEY, **policy: float) -> Study:
+    found = Study(key, (0, 1, 2), (3, 4, 5), POLICY.model_copy(update=policy), seed=1)
     found.add(Candidate(name="reorder"), "default")
     found.left = left
     return found
@@ -96,6 +96,12 @@ def test_what_is_surely_under_the_plan_in_service_stops() -> None:
     one.bar = lambda: 2.0
     steps = run(one)
     assert [(step.rung, step.size) for step in steps] == [(0, 6), (2, 1)]  # the default alone
+
+
+def test_in_a_market_a_losing_default_stops() -> None:
+    one = study(left=5, key=StudyKey(where="FR", family="reorder"))
+    one.bar = lambda: 2.0
+    assert [(step.rung, step.size) for step in run(one)] == [(0, 6)]
 
 
 @pytest.mark.parametrize(("errors", "goes_on"), [(1.6, 2), (1.7, 1)])
