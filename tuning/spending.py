@@ -77,7 +77,7 @@ class Spending:
             return left
         usable = max(total - kept, 0.0)
         own = bool(self._brief.large)
-        ends = {"screen": 0.6, "pool": 0.65 if own else 0.85, "own": 0.85, "mix": 1.0}
+        ends = {"screen": 0.6, "pool": 0.75 if own else 0.85, "own": 0.85, "mix": 1.0}
         return usable * ends.get(phase, 1.0) - (total - left)
 
     def report_seconds(self, finalists: Sequence[Candidate]) -> float:
