@@ -3,12 +3,12 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from restock.evaluation.contest import FoldPlan, Unit
-from restock.infra.ingestion import Ingested
+from restock.infra.ingestion import Ingested, MarketSize
 from restock.infra.markets import Markets
 from restock.infra.packing import pack
 from restock.infra.plans import InService, services
@@ -17,11 +17,12 @@ from restock.infra.snapshots import SnapshotRef
 from restock.infra.store import Store
 from restock.models import Candidate
 from restock.models.slate import FALLBACK, SLATE
+from restock.tuning import costs
+from restock.tuning.costs import Size
 
-# Measured on one core: what a candidate costs per order line and window, and what any costs.
-SECONDS_PER_LINE = 6e-7
-SECONDS_PER_FOLD = 0.01
+SECONDS_PER_FOLD = 0.01  # of a market: its folds and metrics, whoever is judged
 SECONDS_TO_PUBLISH = 0.05
+ITEMS = 4_000  # the range that is assumed of large markets: the snapshot is not opened for it
 SPLIT_ABOVE_SECONDS = 2.0
 SKILL_WINDOWS = 2
 """Newest windows on which a plan of a search is compared with popularity, and nothing else."""
@@ -46,7 +47,7 @@ class Programme(BaseModel):
     as_of: dt.date
     snapshot: SnapshotRef
     publish: tuple[str, ...]
-    lines: dict[str, int]
+    sizes: dict[str, Size]
     fold_plans: dict[str, FoldPlan]
     candidates: tuple[Candidate, ...]
     incumbents: dict[str, Candidate]
@@ -98,9 +99,9 @@ class Programme(BaseModel):
         ]
 
         def seconds(unit: RefitUnit) -> float:
-            fitted = self.lines if unit.candidate.pooled else unit.markets
-            lines = sum(self.lines[market] for market in fitted)
-            return SECONDS_TO_PUBLISH * len(unit.markets) + SECONDS_PER_LINE * 4 * lines
+            fitted = self.sizes if unit.candidate.pooled else unit.markets
+            fit = costs.seconds(unit.candidate, self._size(fitted))
+            return SECONDS_TO_PUBLISH * len(unit.markets) + fit
 
         return pack(units, seconds, workers=workers)
 
@@ -130,9 +131,19 @@ class Programme(BaseModel):
         return units
 
     def _seconds(self, unit: Unit) -> float:
-        lines = sum(self.lines[market] for market in unit.markets)
-        each = SECONDS_PER_LINE * lines * len(unit.candidates)
-        return len(unit.windows) * (each + SECONDS_PER_FOLD * len(unit.markets))
+        size = self._size(self.sizes if unit.scope == "pooled" else unit.markets)
+        fits = sum(costs.seconds(candidate, size) for candidate in unit.candidates)
+        return len(unit.windows) * (fits + SECONDS_PER_FOLD * len(unit.markets))
+
+    def _size(self, markets: Iterable[str]) -> Size:
+        """What is fitted on the orders of these markets."""
+        sizes = [self.sizes[market] for market in markets]
+        lines = sum(size.lines for size in sizes)
+        return Size(
+            lines=lines,
+            customers=sum(size.customers for size in sizes),
+            items=min(lines, ITEMS),
+        )
 
 
 def plan_night(
@@ -158,7 +169,7 @@ def plan_night(
         as_of=ingested.as_of,
         snapshot=ingested.snapshot,
         publish=publish,
-        lines={market: ingested.markets[market].lines for market in there},
+        sizes={market: _counted(ingested.markets[market]) for market in there},
         fold_plans={m: _shortened(plan, known.plans[m]) for m, plan in fold_plans.items()},
         candidates=tuple(candidates.values()),
         incumbents={market: service.plan for market, service in known.plans.items()},
@@ -181,6 +192,10 @@ def _shortened(plan: FoldPlan, service: InService) -> FoldPlan:
         return plan
     windows = RIVAL_WINDOWS if service.rivals else SKILL_WINDOWS
     return plan.model_copy(update={"windows": min(windows, plan.windows)})
+
+
+def _counted(market: MarketSize) -> Size:
+    return Size(lines=market.lines, customers=market.customers, items=min(market.lines, ITEMS))
 
 
 def fold_plan(markets: Markets, code: str) -> FoldPlan:
