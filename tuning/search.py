@@ -191,15 +191,21 @@ class Search:
                 )
 
     def _finalists(self, choices: Choices) -> list[tuple[Candidate, str]]:
-        """What is judged on the report windows, and where: choices, plans in service, and what
-        shows where a gain came from. What is short first: it must not wait until time is up."""
-        pooled = [*self._service(pooled=True), *choices.pooled_steps]
+        """What is judged on the report windows, and where.
+
+        Plans in service, those of markets that get no plan too (small markets are decided on
+        the customers of all), then choices, then what shows where a gain came from: in the
+        order of what a decision needs, and what is short first.
+        """
+        chosen = {market: choice.candidate for market, choice in choices.markets.items()}
         own: list[tuple[Candidate, str]] = []
-        for market in self.brief.markets:
-            chosen = choices.markets[market].candidate
-            mine = [*self._service(pooled=False, market=market), FIRST_INCUMBENT, chosen]
+        for market in self.brief.sizes:
+            mine = self._service(pooled=False, market=market)
+            if market in chosen:
+                mine += [FIRST_INCUMBENT, chosen[market]]
             own += [(one, market) for one in mine if not one.pooled]
-            pooled += [chosen] if chosen.pooled else []
+        pooled = [one for one in chosen.values() if one.pooled]
+        pooled += [*self._service(pooled=True), *choices.pooled_steps]
         return list({(c.key, w): (c, w) for c, w in [*own, *((p, ALL) for p in pooled)]}.values())
 
     # small things -------------------------------------------------------------------------

@@ -13,6 +13,9 @@ Phase = Literal["screen", "pool", "own", "mix", "report", "done"]
 
 PART_SECONDS = 20.0
 """Estimated seconds above which a step is cut, so that its parts run side by side."""
+KEPT_SHARE = 0.15
+"""Of a budget of time, beside what the report is estimated to take: estimates are rough, and
+what was not judged on the report windows was searched in vain."""
 MOST_TRIALS = 200
 """Trials of one study in a budget of time, however cheap they are."""
 
@@ -72,7 +75,7 @@ class Spending:
         total = self._brief.seconds
         if total is None or left is None:
             return float("inf")
-        kept = 0.05 * total + self.report_seconds(finalists)
+        kept = KEPT_SHARE * total + self.report_seconds(finalists)
         if phase == "report":
             return left
         usable = max(total - kept, 0.0)

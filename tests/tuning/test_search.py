@@ -79,6 +79,17 @@ def test_what_is_chosen_and_what_is_in_service_are_reported() -> None:
     assert (ALL, service["BB"].key) in there
 
 
+def test_markets_without_a_plan_speak_on_the_report_windows() -> None:
+    brief = brief_of(trials=30).model_copy(update={"markets": ("CC",)})
+    everywhere = {market: Candidate(name="reorder") for market in brief.sizes}
+    brief = brief.model_copy(update={"service": everywhere})
+    search, _ = drive(brief)
+    assert search.choices is not None
+    assert set(search.choices.markets) == {"CC"}
+    judged = {o.trial.study.where for o in search.reported if o.trial.study.where != ALL}
+    assert judged == set(brief.sizes)
+
+
 def test_small_markets_do_not_search_on_their_own() -> None:
     search, _ = drive(brief_of(trials=60))
     asked = {o.trial.study.where for o in search.outcomes if o.trial.origin == "asked"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from restock.models import Candidate
 from restock.tuning.parts import in_parts
 from restock.tuning.running import drawn
-from restock.tuning.spending import PART_SECONDS, Spending, default
+from restock.tuning.spending import KEPT_SHARE, PART_SECONDS, Spending, default
 from restock.tuning.trials import ALL, Ask, Lift, Outcome, Step, StudyKey, Trial
 
 pytestmark = pytest.mark.unit
@@ -63,7 +63,7 @@ def test_time_spent_corrects_estimates_only_where_time_is_the_budget() -> None:
 def test_no_phase_outlives_the_time_kept_for_the_report() -> None:
     spending = Spending(brief_of(seconds=100.0))
     finalists = [Candidate(name="ease", scope="pooled")]
-    kept = 5.0 + spending.report_seconds(finalists)
+    kept = 100.0 * KEPT_SHARE + spending.report_seconds(finalists)
     rooms = [spending.room(phase, 100.0, finalists) for phase in ("screen", "pool", "own", "mix")]
     assert rooms == sorted(rooms)
     assert rooms[-1] == pytest.approx(100.0 - kept)
