@@ -5,17 +5,10 @@ from collections.abc import Iterator
 
 from restock.benchmarks.figures import Figure
 from restock.dataset import Interactions, simulate
-from restock.evaluation import Objective
-from restock.evaluation.contest import FoldPlan
-from restock.models import FitContext
-from restock.tuning.brief import Brief
-from restock.tuning.costs import Size
-from restock.tuning.ensemble import mix
+from restock.tuning.here import brief_here, search_here
 from restock.tuning.policy import SearchPolicy
-from restock.tuning.running import run
 from restock.tuning.search import Search
-from restock.tuning.setting import Kept, Setting
-from restock.tuning.trials import ALL, Rung, Step, Trial
+from restock.tuning.trials import ALL, Rung
 
 FAMILIES = ("reorder", "item_knn", "sar", "tifu_knn", "up_cf")
 MARKETS = 3
@@ -47,22 +40,9 @@ def _searched(
     interactions: Interactions, policy: SearchPolicy, trials: int, seed: int
 ) -> tuple[float, float]:
     """Model seconds of a search, and the log-lift of its plans on the newest windows."""
-    brief = _brief(interactions, policy, trials, seed)
-    search, kept, spent = Search(brief), dict[str, Kept](), 0.0
-
-    def keep(trial: Trial, left: Kept) -> str:
-        kept[trial.key] = left
-        return trial.key
-
-    while not search.done:
-        for work in search.ready():
-            if isinstance(work, Step):
-                outcomes = run(interactions, [work], brief.setting, FitContext(), keep=keep)
-                if search.phase != "report":
-                    spent += sum(one.seconds for one in outcomes)
-                search.tell(work, outcomes)
-            else:
-                search.tell(work, mix(work, kept.__getitem__, interactions, brief.setting))
+    brief = brief_here(interactions, FAMILIES, trials=trials, policy=policy, seed=seed)
+    search = search_here(interactions, brief)
+    spent = sum(one.seconds for one in search.outcomes)
     return spent, _reported(search)
 
 
@@ -78,24 +58,3 @@ def _reported(search: Search) -> float:
                 here = one.trial.study.where in (ALL, market)
                 lifts += [lift.value] if lift and here else []
     return sum(lifts) / len(lifts)
-
-
-def _brief(interactions: Interactions, policy: SearchPolicy, trials: int, seed: int) -> Brief:
-    markets = interactions.catalogue.markets
-    sizes = {}
-    for market in markets:
-        lines = interactions.of_market(market)
-        items = min(lines.n_items, len(lines))
-        sizes[market] = Size(lines=len(lines), customers=lines.customers.size, items=items)
-    return Brief(
-        markets=markets,
-        sizes=sizes,
-        families=FAMILIES,
-        setting=Setting(
-            fold_plans=dict.fromkeys(markets, FoldPlan(windows=6)),
-            objectives=dict.fromkeys(markets, Objective()),
-            policy=policy,
-            seed=seed,
-        ),
-        trials=trials,
-    )

@@ -34,13 +34,9 @@ from restock.evaluation.lift import Yardstick
 from restock.evaluation.significance import holm
 from restock.models import Candidate, FitContext
 from restock.models.slate import FIRST_INCUMBENT
-from restock.tuning.brief import Brief
 from restock.tuning.choosing import choose, global_best, naive, top_rung
-from restock.tuning.costs import Size
-from restock.tuning.ensemble import mix
-from restock.tuning.policy import SearchPolicy
+from restock.tuning.here import brief_here, market_sizes, search_here
 from restock.tuning.running import run
-from restock.tuning.search import Search
 from restock.tuning.setting import Kept, Setting
 from restock.tuning.trials import ALL, Outcome, Step, StudyKey, Trial
 
@@ -72,36 +68,10 @@ def searched(interactions: Interactions, known: Interactions, trials: int, seed:
     interactions: the lines; the selection windows are the three before the newest three. known:
     what is known when it starts, for the sizes of markets.
     """
-    markets = interactions.catalogue.markets
-    plan = FoldPlan(horizon_days=HORIZON, windows=6, k=K)
-    brief = Brief(
-        markets=markets,
-        sizes={market: size(known.of_market(market)) for market in markets},
-        families=FAMILIES,
-        setting=Setting(
-            fold_plans=dict.fromkeys(markets, plan),
-            objectives=dict.fromkeys(markets, OBJECTIVE),
-            policy=SearchPolicy(),
-            seed=seed,
-        ),
-        trials=trials,
-        seconds=None,
-        cores=CONTEXT.threads,
-    )
-    search, kept = Search(brief), dict[str, Kept]()
-
-    def keep(trial: Trial, left: Kept) -> str:
-        kept[trial.key] = left
-        return trial.key
-
-    while search.phase not in ("report", "done"):
-        for work in search.ready():
-            if search.phase == "report":
-                break
-            if isinstance(work, Step):
-                search.tell(work, run(interactions, [work], brief.setting, CONTEXT, keep=keep))
-            else:
-                search.tell(work, mix(work, kept.__getitem__, interactions, brief.setting))
+    brief = brief_here(
+        interactions, FAMILIES, trials=trials, objective=OBJECTIVE, horizon_days=HORIZON, seed=seed
+    ).model_copy(update={"sizes": market_sizes(known)})
+    search, markets = search_here(interactions, brief, CONTEXT, report=False), brief.markets
     choices = choose(search.outcomes, search.mixtures, brief)
     best = global_best(search.outcomes)
     if choices.pooled is None or best is None:
@@ -116,13 +86,6 @@ def searched(interactions: Interactions, known: Interactions, trials: int, seed:
     )
 
 
-def size(lines: Interactions) -> Size:
-    """How much a market has to fit on."""
-    items = int(np.unique(lines.item).size)
-    return Size(lines=len(lines), customers=int(lines.customers.size), items=items)
-
-
-# Online Retail --------------------------------------------------------------------------------
 def online_retail(trials: int) -> Iterator[Figure]:
     """Plans on the three newest windows."""
     interactions = Interactions.from_frame(load_sample().orders)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from restock.dataset import Interactions
@@ -20,7 +19,7 @@ from restock.infra.store import Store
 from restock.models import Candidate
 from restock.models.registry import available
 from restock.tuning.brief import Brief
-from restock.tuning.costs import Size
+from restock.tuning.here import market_sizes
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.search import Search
 from restock.tuning.setting import Setting
@@ -132,7 +131,7 @@ def make_brief(
     )
     return Brief(
         markets=tuple(markets),
-        sizes=sizes(interactions),
+        sizes=market_sizes(interactions),
         families=tuple(families),
         setting=setting,
         service={code: known.plans[code].plan for code in there},
@@ -141,21 +140,6 @@ def make_brief(
         seconds=seconds,
         cores=cores,
     )
-
-
-def sizes(interactions: Interactions) -> dict[str, Size]:
-    """Lines, customers and items sold of every market that has any."""
-    catalogue, n_items = interactions.catalogue, interactions.n_items
-    n = len(catalogue.markets)
-    lines = np.bincount(interactions.market, minlength=n)
-    customers = np.bincount(catalogue.customer_market[interactions.customers], minlength=n)
-    pairs = np.unique(interactions.market.astype(np.int64) * n_items + interactions.item)
-    items = np.bincount(pairs // n_items, minlength=n)
-    return {
-        market: Size(lines=int(lines[at]), customers=int(customers[at]), items=int(items[at]))
-        for at, market in enumerate(catalogue.markets)
-        if lines[at]
-    }
 
 
 def warm(search: Search) -> dict[str, tuple[Candidate, ...]]:

@@ -1,0 +1,37 @@
+"""A whole search in this process, on real orders of small markets."""
+
+import pytest
+
+from restock.dataset import Interactions, load_sample
+from restock.tuning.here import brief_here, market_sizes, search_here
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def interactions() -> Interactions:
+    return Interactions.from_frame(load_sample().orders).of_markets(["BE", "PT"])
+
+
+def test_sizes_are_those_of_each_market_alone(interactions: Interactions) -> None:
+    for market, size in market_sizes(interactions).items():
+        own = interactions.of_market(market)
+        assert (size.lines, size.customers) == (len(own), own.customers.size)
+        assert size.items == len(set(own.item.tolist()))
+    assert set(market_sizes(interactions)) == {"BE", "PT"}
+
+
+def test_every_market_gets_a_choice_that_is_reported(interactions: Interactions) -> None:
+    search = search_here(interactions, brief_here(interactions, ["reorder", "popular"], trials=6))
+    assert search.done
+    assert search.choices is not None
+    assert set(search.choices.markets) == {"BE", "PT"}
+    chosen = {choice.candidate.key for choice in search.choices.markets.values()}
+    assert chosen <= {one.trial.candidate.key for one in search.reported}
+
+
+def test_without_a_report_the_newest_windows_are_not_looked_at(interactions: Interactions) -> None:
+    brief = brief_here(interactions, ["reorder", "popular"], trials=6)
+    search = search_here(interactions, brief, report=False)
+    assert search.choices is not None
+    assert not search.reported
