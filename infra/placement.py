@@ -48,7 +48,8 @@ class Offers(BaseModel):
 class Placements(BaseModel):
     """Where every family runs. A JSON value.
 
-    skipped: family → why it cannot run here. notes: what a reader of the results has to know.
+    skipped: family → why it cannot run here. notes: what a reader of the results has to know,
+    each beginning with its family.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +65,9 @@ class Placements(BaseModel):
     def without(self, missing: Mapping[str, str]) -> Self:
         """Without families that cannot run after all. missing: family → why."""
         where = {name: at for name, at in self.where.items() if name not in missing}
-        return self.model_copy(update={"where": where, "skipped": {**self.skipped, **missing}})
+        notes = tuple(note for note in self.notes if note.split(" ", 1)[0] not in missing)
+        skipped = {**self.skipped, **missing}
+        return self.model_copy(update={"where": where, "skipped": skipped, "notes": notes})
 
 
 def place(families: Iterable[str], wanted: Mapping[str, Resource], offers: Offers) -> Placements:

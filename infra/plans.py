@@ -50,6 +50,11 @@ class PlanRecord(Record):
             raise ValueError("a plan that was adopted has no nominee beside it")
         return self
 
+    @property
+    def judged(self) -> bool:
+        """Whether later windows said anything: a lift, or that the plan is the search's too."""
+        return self.lift.value is not None or (self.nominee is None and bool(self.evidence))
+
 
 class Superseded(Conflict):
     """A plan of later orders is there already: it stays."""
@@ -122,7 +127,8 @@ def read_plan(store: Store, market: str) -> PlanRecord | None:
 def write_plan(store: Store, record: PlanRecord) -> PlanRecord:
     """Make a plan the market's; returns the one that is there now.
 
-    The same search again changes nothing. Superseded when a search of later orders was there;
+    The same search again changes nothing, and a search that judged nothing here leaves the plan
+    of one that did. Superseded when a search of later orders was there;
     Conflict when another process writes at the same time; StoreError when what is there is
     damaged.
     """
@@ -135,6 +141,8 @@ def write_plan(store: Store, record: PlanRecord) -> PlanRecord:
         before = _parse(blob.data, key)
         same = record.model_copy(update={"made": before.made})
         if same == before:
+            return before
+        if before.as_of <= record.as_of and before.lift.value is not None and not record.judged:
             return before
         if before.as_of > record.as_of:
             raise Superseded(

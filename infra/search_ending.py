@@ -54,12 +54,17 @@ def judged_later(
     what failed, and what was not judged on all of them for any reason.
 
     A candidate that failed on one of the windows, or came too late for it, is not judged at all.
+    Markets where nobody can be judged have no scorecards: they follow the others.
     """
     found: dict[str, dict[str, dict[str, Scorecard]]] = defaultdict(lambda: defaultdict(dict))
     skipped: dict[str, dict[str, str]] = defaultdict(dict)
     late: set[tuple[str, str]] = set()
+    silent: set[str] = set()
     for outcome in reported:
         where, key = outcome.trial.study.where, outcome.trial.candidate.key
+        if outcome.nobody:
+            silent.add(where)
+            continue
         for market in (markets if where == ALL else [where]) if outcome.failure else ():
             late.add((market, key))
             if outcome.failure != "skipped":
@@ -75,6 +80,7 @@ def judged_later(
             if (market, key) not in late
         }
         for market, by_key in found.items()
+        if market not in silent
     }
     return cards, dict(skipped), late
 
@@ -85,9 +91,12 @@ def _written(
     if ruling.state == "failed":
         return outcome
     try:
-        write_plan(store, ruling.record(result.as_of, result.token))
+        written = write_plan(store, ruling.record(result.as_of, result.token))
     except Exception as error:
         logger.exception("the plan of %s could not be written", outcome.market)
         why = f"its plan could not be written: {type(error).__name__}: {error}"
         return outcome.model_copy(update={"state": "failed", "why": why})
-    return outcome
+    if written.search == result.token:
+        return outcome
+    why = f"{outcome.why}; what search {written.search} decided on evidence stays"
+    return outcome.model_copy(update={"why": why})

@@ -64,6 +64,12 @@ def test_a_java_that_cannot_run_spark_is_no_offer(monkeypatch: pytest.MonkeyPatc
     assert with_usable_java(ALL_THREE) == ALL_THREE
 
 
+def test_a_family_that_is_left_out_is_not_said_to_be_trained_anywhere() -> None:
+    placed = place(["gru", "wide_deep"], {}, Offers(slots={"CPU": 1})).without({"gru": "no torch"})
+    assert placed.skipped == {"gru": "no torch"}
+    assert [note.split()[0] for note in placed.notes] == ["wide_deep"]
+
+
 def test_our_own_workers_offer_a_card_each_and_spark_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement, "cards", lambda: 2)
     monkeypatch.setattr(placement, "find_spec", lambda name: object())

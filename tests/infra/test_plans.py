@@ -66,6 +66,34 @@ def test_an_earlier_search_does_not_replace_a_later_one(store: LocalStore) -> No
     assert read_plan(store, "FR") == later
 
 
+UNJUDGED = {
+    "plan": SAR,
+    "adopted": False,
+    "nominee": Plan.of(BLEND),
+    "lift": Estimate(value=None),
+    "search": "search-2",
+}
+
+
+@pytest.mark.parametrize("days", [0, 7])
+@pytest.mark.parametrize("evidence", ["", f"{NIGHT}:digest"])
+def test_a_search_that_judged_nothing_leaves_what_was_decided_on_evidence(
+    store: LocalStore, days: int, evidence: str
+) -> None:
+    write_plan(store, record())
+    late = record(**UNJUDGED | {"as_of": NIGHT + dt.timedelta(days), "evidence": evidence})
+    assert write_plan(store, late) == record()
+    assert read_plan(store, "FR") == record()
+
+
+def test_a_search_that_judged_nothing_gives_way_to_one_that_judged(store: LocalStore) -> None:
+    late = record(**UNJUDGED | {"evidence": ""})
+    assert write_plan(store, late) == late
+    assert write_plan(store, record()) == record()
+    same_choice = record(**UNJUDGED | {"nominee": None})
+    assert write_plan(store, same_choice) == same_choice
+
+
 def test_a_damaged_record_is_named_with_the_remedy_and_is_not_written_over(
     store: LocalStore,
 ) -> None:
