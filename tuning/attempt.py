@@ -13,7 +13,7 @@ from restock.evaluation.judging import evaluate
 from restock.evaluation.scorecard import Scorecard
 from restock.models import Candidate, FitContext, Recommendations, Recommender
 from restock.models.registry import model_class
-from restock.tuning.failures import Diverged, LeftOut, OverTime, check_scores, failure_of
+from restock.tuning.failures import Diverged, LeftOut, Nobody, OverTime, check_scores, failure_of
 from restock.tuning.setting import Ballot, Kept, Setting
 from restock.tuning.testbed import MarketFold, Testbed, Testbeds
 from restock.tuning.trials import ALL, Outcome, Step, Trial
@@ -47,8 +47,8 @@ class Attempt:
         outcome = Outcome(trial=self.trial, rung=step.rung, windows=step.windows)
         try:
             testbed = testbeds.of(*self.testbed)
-        except LeftOut as nobody:
-            told = {"failure": nobody.failure, "reason": str(nobody)}
+        except Nobody as nobody:
+            told = {"failure": nobody.failure, "reason": str(nobody), "nobody": True}
             return outcome.model_copy(update=told), None
         start = time.perf_counter()
         clock = _Clock(start, setting.policy.trial_seconds, deadline)
@@ -59,7 +59,8 @@ class Attempt:
             level = logging.INFO if failure == "skipped" else logging.WARNING
             logger.log(level, "%s: %s", self.trial.key, reason, exc_info=failure == "error")
             seconds = time.perf_counter() - start
-            failed = {"failure": failure, "reason": reason, "seconds": seconds}
+            nobody = isinstance(error, Nobody)
+            failed = {"failure": failure, "reason": reason, "seconds": seconds, "nobody": nobody}
             return outcome.model_copy(update=failed), None
         result["seconds"] = time.perf_counter() - start
         return outcome.model_copy(update=result), kept
@@ -88,7 +89,7 @@ class Attempt:
             raise Diverged("no list has an item of the model's own")
         lift, metrics = testbed.lift(cards)
         if lift is None:
-            raise LeftOut(f"{step.study.where}: too few customers, or no spend, to tell a lift")
+            raise Nobody(f"{step.study.where}: too few customers, or no spend, to tell a lift")
         top = step.rung == len(policy.rungs) - 1
         markets = testbed.lift_by_market(cards) if top and step.study.where == ALL else {}
         return {"lift": lift, "metrics": metrics, "markets": markets}, kept

@@ -34,6 +34,10 @@ class LeftOut(Unfinished):
     failure = "skipped"
 
 
+class Nobody(LeftOut):
+    """There are too few customers to say anything about any trial."""
+
+
 def failure_of(error: Exception) -> tuple[Failure, str]:
     """The word for a failure and its reason, in one line.
 

@@ -184,10 +184,11 @@ class Search:
         self.choices = choose(self.outcomes, self.mixtures, self.brief)
         top = len(self.brief.setting.policy.rungs) - 1
         for candidate, where in self._finalists(self.choices):
-            trial = self._trial(candidate, where)
-            for window in self.brief.report:
+            trial, windows = self._trial(candidate, where), self.brief.report
+            apart = where == ALL or where in self.brief.large  # they take long: side by side
+            for some in [(window,) for window in windows] if apart else [windows]:
                 self._held.append(
-                    Step(study=trial.study, rung=top, windows=(window,), trials=(trial,), keep=True)
+                    Step(study=trial.study, rung=top, windows=some, trials=(trial,), keep=True)
                 )
 
     def _finalists(self, choices: Choices) -> list[tuple[Candidate, str]]:

@@ -16,7 +16,7 @@ from restock.evaluation.scorecard import Scorecard
 from restock.models import FitContext
 from restock.models.shared import SHARE_OF_FREE_MEMORY, Shared
 from restock.models.slate import FIRST_INCUMBENT
-from restock.tuning.failures import LeftOut
+from restock.tuning.failures import Nobody
 from restock.tuning.sampling import sampled
 from restock.tuning.setting import Setting
 from restock.tuning.trials import ALL, Lift
@@ -96,7 +96,7 @@ class Testbeds:
         self._memory = _Memory()
 
     def of(self, where: str, rung: int, windows: tuple[int, ...]) -> Testbed:
-        """The testbed of a place; LeftOut when there is nobody to judge in these windows."""
+        """The testbed of a place; Nobody when there is nobody to judge in these windows."""
         return self._memory.once(
             (where, rung, windows), lambda: self._testbed(where, rung, windows)
         )
@@ -118,7 +118,7 @@ class Testbeds:
             for k in lengths
         ]
         if not yardsticks[0].n_customers:
-            raise LeftOut(f"{where}: there is no customer to judge in windows {windows}")
+            raise Nobody(f"{where}: there is no customer to judge in windows {windows}")
         return Testbed(where, setting, self._cuts(where, rung, folds), tuple(yardsticks))
 
     def _cuts(self, where: str, rung: int, folds: Sequence[MarketFold]) -> tuple[Cut, ...]:

@@ -146,7 +146,7 @@ class Outcome(_Value):
     lift: over all customers of the place. markets: the same market by market, for a study of
     ALL at the top rung. metrics: means over those customers by public name. seconds: wall time
     of fitting and scoring, what was shared included. failure, reason: why there is no lift.
-    kept: where scorecards and ballots are stored.
+    nobody: there was nobody to judge it on. kept: where scorecards and ballots are stored.
     """
 
     trial: Trial
@@ -158,6 +158,7 @@ class Outcome(_Value):
     seconds: float = 0.0
     failure: Failure = ""
     reason: str = ""
+    nobody: bool = False
     kept: str = ""
 
 
