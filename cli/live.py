@@ -26,6 +26,8 @@ PHASES = {
 }
 ROWS = 6
 """Places whose best is shown; the rest is counted."""
+LEAST_CUSTOMERS = 50
+"""A market with fewer that were judged is not shown: its lift is mostly noise."""
 
 
 class View(logging.Handler):
@@ -35,6 +37,8 @@ class View(logging.Handler):
         super().__init__()
         self.token = ""
         """Of the search, as soon as it is known."""
+        self.finished = False
+        """Whether it was finished before this process began."""
         self._began = time.monotonic()
         self._status: Mapping[str, Any] = {}
         self._stage = "starting"
@@ -46,9 +50,18 @@ class View(logging.Handler):
         status = getattr(record, "search", None)
         if status is not None:
             self._status, self._told = status, time.monotonic()
-            self.token = status.get("token", self.token)
+            self._call_it(status.get("token", self.token))
+        elif named := getattr(record, "search_name", None):
+            self.finished = bool(getattr(record, "finished", False))
+            self._call_it(str(named))
         elif stage := getattr(record, "stage", None):
             self._stage = str(stage)
+
+    def _call_it(self, token: str) -> None:
+        """Say what the search is called as soon as it is known: to go on with it needs that."""
+        if token and token != self.token:
+            self.token = token
+            errors.print(f"Search: {token}", soft_wrap=True, highlight=False)
 
     def __rich__(self) -> RenderableType:
         if not self._status:
@@ -84,7 +97,9 @@ class View(logging.Handler):
         table.add_column("lift", justify="right", no_wrap=True)
         table.add_column("best so far", overflow="ellipsis", no_wrap=True, ratio=1)
         best: Mapping[str, Mapping[str, Any]] = self._status["best"]
-        ordered = sorted(best, key=lambda place: (place != "all", -best[place]["lift"], place))
+        sizes = {place: int(one.get("customers", LEAST_CUSTOMERS)) for place, one in best.items()}
+        told = [place for place in best if place == "all" or sizes[place] >= LEAST_CUSTOMERS]
+        ordered = sorted(told, key=lambda place: (place != "all", -sizes[place], place))
         for place in ordered[:ROWS]:
             one = best[place]
             table.add_row(place, f"{one['lift']:+.1%}", escape(str(one["label"])))

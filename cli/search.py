@@ -31,7 +31,7 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="A number of trials instead of a time: always the same plans."),
+        typer.Option(min=1, help="Trials to draw, instead of a time: always the same plans."),
     ] = None,
     families: Annotated[
         str | None, typer.Option(help="Search only these models, as in sar,als. Default: all.")
@@ -179,6 +179,8 @@ def _run(settings: "Settings", parameters: dict[str, Any], *, quiet: bool) -> "S
             raise typer.Exit(130) from None
     from restock.infra.search_result import SearchIncomplete
 
+    if view.finished:
+        errors.print(f"Search {view.token} was finished already: nothing was run.", soft_wrap=True)
     if isinstance(result, SearchIncomplete):
         return result.result
     if isinstance(result, BaseException):
@@ -200,9 +202,9 @@ def _show(result: "SearchResult", settings: "Settings") -> None:
 
     table = Table(title=f"The search before {result.as_of}", header_style="bold")
     rows = summary_rows(result)
-    left_out = {"where from", "customers"} if console.width < 130 else set()
+    left_out = {"where from", "judged"} if console.width < 130 else set()
     for name in (name for name in rows[0] if name not in left_out):
-        right = name in ("customers", "later", "chosen on")
+        right = name in ("judged", "later", "chosen on")
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         cells = {name: escape(text) for name, text in row.items() if name not in left_out}
@@ -214,6 +216,8 @@ def _show(result: "SearchResult", settings: "Settings") -> None:
         "on windows that nobody chose on, with its 95 % interval.",
         soft_wrap=True,
     )
+    if result.remedy:
+        console.print(f"[yellow]{escape(result.remedy)}[/]", soft_wrap=True)
     for family, reason in result.left_out.items():
         console.print(f"[yellow]{family} was left out:[/] {escape(reason)}", soft_wrap=True)
     for note in result.notes:

@@ -165,6 +165,26 @@ class SearchResult(Record):
         return [one.market for one in self.markets if one.state == "failed"]
 
     @property
+    def unjudged(self) -> list[str]:
+        """The markets whose choice could not be compared on later windows, by code."""
+        return [
+            one.market
+            for one in self.markets
+            if one.state == "kept" and one.lift.value is None and one.plan != one.before
+        ]
+
+    @property
+    def remedy(self) -> str:
+        """How many choices were not judged and what helps; empty where all were."""
+        if not self.unjudged:
+            return ""
+        more = "--trials" if self.budget.trials else "--budget"
+        return (
+            f"In {len(self.unjudged)} of {len(self.markets)} markets the choice could not be "
+            f"judged on later windows: it competes at night. Search again with a larger {more}."
+        )
+
+    @property
     def adopted(self) -> list[str]:
         """The markets with a plan of this search, by code."""
         return [one.market for one in self.markets if one.state == "adopted"]

@@ -27,6 +27,8 @@ from restock.tuning.trials import Mix, Mixture, Outcome, Step, Trial
 
 FOLDER = "searches"
 WARM = f"{FOLDER}/warm.json"
+REPORTS = "reports/search"
+"""Where the record of a search is, ``<token>.json``, once it is finished."""
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +109,11 @@ def get_run(store: Store, token: str) -> SearchRun:
         return SearchRun.model_validate_json(store.get(f"{FOLDER}/{token}/run.json").data)
     except NotFound:
         known = [entry for entry in store.list(FOLDER) if entry.key.endswith("/run.json")]
-        newest = sorted(known, key=lambda entry: entry.modified)[-5:]
-        names = ", ".join(entry.key.split("/")[1] for entry in newest) or "none"
+        newest = sorted(known, key=lambda entry: entry.modified, reverse=True)[:5]
+        done = {entry.key for entry in store.list(REPORTS)}
+        found = [entry.key.split("/")[1] for entry in newest]
+        marked = (f"{n} (finished)" if f"{REPORTS}/{n}.json" in done else n for n in found)
+        names = ", ".join(marked) or "none"
         raise ValueError(f"there is no search {token}; the newest are: {names}") from None
 
 

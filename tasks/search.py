@@ -16,7 +16,7 @@ from restock.infra import search_report, search_store, tracking
 from restock.infra.feed import Feed, take_in
 from restock.infra.markets import load_markets
 from restock.infra.placement import asking
-from restock.infra.progress import SearchProgress
+from restock.infra.progress import SearchProgress, live
 from restock.infra.runners import offers_here, thread_plan
 from restock.infra.search_batches import Batch, Clock, do_batch
 from restock.infra.search_brief import Wishes, plan, warm
@@ -64,6 +64,7 @@ def plan_search(feed: Feed, wishes: Wishes) -> SearchRun:
     offers = offers_here(settings, spark="SPARK" in wishes.placements.values())
     run = plan(settings, store, token, feed, offers, wishes)
     search_store.put_run(store, run)
+    live.info("search %s", token, extra={"search_name": token})
     return run
 
 
@@ -71,7 +72,10 @@ def plan_search(feed: Feed, wishes: Wishes) -> SearchRun:
 def resume_search(token: str) -> tuple[SearchRun, SearchResult | None]:
     """What a search set out to do, and its result where it is done. ValueError: unknown."""
     store = open_store(settings=load_settings())
-    return search_store.get_run(store, token), search_report.read_result(store, token)
+    run, result = search_store.get_run(store, token), search_report.read_result(store, token)
+    done = result is not None
+    live.info("search %s", token, extra={"search_name": token, "finished": done})
+    return run, result
 
 
 @task(cache_policy=NO_CACHE, task_run_name="search {title}", retries=1)
@@ -103,6 +107,7 @@ def drive(run: SearchRun, search: Search, started: float) -> Searched:
         with asking(offers.needs(batch.resource)):
             return run_batch.submit(batch.title, batch, run.token, clock)
 
+    progress = SearchProgress(run.token)
     driver = Driver(
         search,
         run.placements,
@@ -111,10 +116,20 @@ def drive(run: SearchRun, search: Search, started: float) -> Searched:
         submit,
         journal=journal,
         keep=partial(search_store.put_finished, store, run.token),
-        say=SearchProgress(run.token),
+        say=lambda status: progress(_with_sizes(status, search)),
     )
     driver.drive()
     return Searched(search, driver.finished, clock)
+
+
+def _with_sizes(status: dict[str, Any], search: Search) -> dict[str, Any]:
+    """The status of a driver, with the customers that were judged in each place."""
+    sizes: dict[str, int] = {}
+    for key, study in search.studies.items():
+        seen = (one.lift.customers for one in study.finished if one.lift)
+        sizes[key.where] = max(sizes.get(key.where, 0), *seen, 0)
+    best = {place: {**one, "customers": sizes[place]} for place, one in status["best"].items()}
+    return {**status, "best": best}
 
 
 @task(name="decide", cache_policy=NO_CACHE, task_run_name="decide")

@@ -161,4 +161,5 @@ def test_a_search_that_is_interrupted_says_how_to_go_on(
     monkeypatch.setattr(search.errors, "print", lambda text, **_: said.append(text))
     done = CliRunner().invoke(app, ["search"])
     assert done.exit_code == 130
-    assert "restock search --resume 2011-12-10-1a2b3c4d" in said[0]
+    assert "restock search --resume 2011-12-10-1a2b3c4d" in said[-1]
+    assert said[0] == "Search: 2011-12-10-1a2b3c4d"

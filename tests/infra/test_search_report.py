@@ -47,8 +47,11 @@ def test_the_record_is_read_as_it_was_written(tmp_path) -> None:
 
 def test_the_table_says_where_a_gain_came_from() -> None:
     rows = {row["market"]: row for row in summary_rows(searched())}
-    assert rows["FR"]["where from"] == "family +2.0%, tuning +1.8%, scope -0.3%, hybrid +3.0%"
-    assert rows["NO"]["where from"].startswith("all markets: family")
+    assert (
+        rows["FR"]["where from"]
+        == "later windows: family +2.0%, tuning +1.8%, scope -0.3%, hybrid +3.0%"
+    )
+    assert rows["NO"]["where from"].startswith("all markets, later windows: family")
     assert rows["DE"]["plan"] == "–"
     assert list(rows) == ["FR", "DE", "NO"]  # the most customers first
 
