@@ -1,5 +1,7 @@
 """Dask imports this in every worker that restock starts, before the first task arrives."""
 
+import signal
+
 import prefect.task_engine
 import prefect_dask
 
@@ -7,7 +9,11 @@ from restock.infra import logs
 
 
 def dask_setup(worker: object) -> None:
-    """Called by Dask when the worker starts."""
+    """Called by Dask when the worker starts, in its main thread.
+
+    Ctrl-C reaches every process of the terminal; the one that started the workers stops them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure()
 
 
