@@ -47,8 +47,8 @@ class Attempt:
         outcome = Outcome(trial=self.trial, rung=step.rung, windows=step.windows)
         try:
             testbed = testbeds.of(*self.testbed)
-        except Nobody as nobody:
-            told = {"failure": nobody.failure, "reason": str(nobody), "nobody": True}
+        except Nobody as error:
+            told = {"failure": error.failure, "reason": str(error), "nobody": True}
             return outcome.model_copy(update=told), None
         start = time.perf_counter()
         clock = _Clock(start, setting.policy.trial_seconds, deadline)
