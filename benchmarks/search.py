@@ -15,7 +15,7 @@ Part halving: the same number of trials with successive halving and a warm start
 
 compute_share          model seconds of the one over those of the other (bar: .40)
 quality_kept           utility of its plans over those of the other, on the newest windows (.995);
-                       the interval is the range over three seeds
+                       the interval is the range over six seeds
 
 Part quality: ``restock.benchmarks.search_quality``: regret, lift_vs_global, lift_vs_naive.
 """
@@ -38,7 +38,7 @@ def _halving(quick: bool) -> Iterator[Figure]:
     from restock.benchmarks.search_halving import halving
 
     return halving(
-        customers=1500 if quick else 4000, trials=24 if quick else 72, seeds=1 if quick else 3
+        customers=1500 if quick else 2000, trials=30 if quick else 90, seeds=1 if quick else 6
     )
 
 
