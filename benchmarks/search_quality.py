@@ -35,7 +35,8 @@ from restock.evaluation.significance import holm
 from restock.models import Candidate, FitContext
 from restock.models.slate import FIRST_INCUMBENT
 from restock.tuning.choosing import choose, global_best, naive, top_rung
-from restock.tuning.here import brief_here, market_sizes, search_here
+from restock.tuning.costs import sizes_by_market
+from restock.tuning.here import brief_here, search_here
 from restock.tuning.running import run
 from restock.tuning.setting import Kept, Setting
 from restock.tuning.trials import ALL, Outcome, Step, StudyKey, Trial
@@ -70,7 +71,7 @@ def searched(interactions: Interactions, known: Interactions, trials: int, seed:
     """
     brief = brief_here(
         interactions, FAMILIES, trials=trials, objective=OBJECTIVE, horizon_days=HORIZON, seed=seed
-    ).model_copy(update={"sizes": market_sizes(known)})
+    ).model_copy(update={"sizes": sizes_by_market(known)})
     search, markets = search_here(interactions, brief, CONTEXT, report=False), brief.markets
     choices = choose(search.outcomes, search.mixtures, brief)
     best = global_best(search.outcomes)

@@ -15,19 +15,16 @@ from restock.dataset import CleanOrders, Interactions, load_sample, read_orders
 from restock.dataset.interactions import minute_of
 from restock.infra.snapshots import SnapshotRef, put_snapshot
 from restock.infra.store import Store
+from restock.tuning.costs import Size, sizes_by_market
 
 QUARANTINE = "quarantine"
 FEED_STOPPED = dt.timedelta(days=60)  # longer than any holiday
 
 
-class MarketSize(BaseModel):
+class MarketSize(Size):
     """How much a market has in a snapshot."""
 
-    model_config = ConfigDict(frozen=True)
-
-    lines: int
     orders: int
-    customers: int
 
 
 class Ingested(BaseModel):
@@ -111,19 +108,14 @@ def ingest(
 
 
 def market_sizes(interactions: Interactions) -> dict[str, MarketSize]:
-    """Lines, orders and customers of each market that has any."""
-    catalogue = interactions.catalogue
-    n = len(catalogue.markets)
-    lines = np.bincount(interactions.market, minlength=n)
+    """Lines, customers, items and orders of each market that has any."""
+    markets = interactions.catalogue.markets
     first = np.unique(interactions.order, return_index=True)[1]
-    orders = np.bincount(interactions.market[first], minlength=n)
-    customers = np.bincount(catalogue.customer_market[interactions.customers], minlength=n)
+    orders = np.bincount(interactions.market[first], minlength=len(markets))
+    of_market = dict(zip(markets, orders.tolist(), strict=True))
     return {
-        market: MarketSize(
-            lines=int(lines[at]), orders=int(orders[at]), customers=int(customers[at])
-        )
-        for at, market in enumerate(catalogue.markets)
-        if lines[at]
+        market: MarketSize(**dict(size), orders=of_market[market])
+        for market, size in sizes_by_market(interactions).items()
     }
 
 

@@ -22,7 +22,6 @@ from restock.tuning.costs import Size
 
 SECONDS_PER_FOLD = 0.01  # of a market: its folds and metrics, whoever is judged
 SECONDS_TO_PUBLISH = 0.05
-ITEMS = 4_000  # the range that is assumed of large markets: the snapshot is not opened for it
 SPLIT_ABOVE_SECONDS = 2.0
 SKILL_WINDOWS = 2
 """Newest windows on which a plan of a search is compared with popularity, and nothing else."""
@@ -47,7 +46,7 @@ class Programme(BaseModel):
     as_of: dt.date
     snapshot: SnapshotRef
     publish: tuple[str, ...]
-    sizes: dict[str, Size]
+    sizes: dict[str, MarketSize]
     fold_plans: dict[str, FoldPlan]
     candidates: tuple[Candidate, ...]
     incumbents: dict[str, Candidate]
@@ -137,13 +136,7 @@ class Programme(BaseModel):
 
     def _size(self, markets: Iterable[str]) -> Size:
         """What is fitted on the orders of these markets."""
-        sizes = [self.sizes[market] for market in markets]
-        lines = sum(size.lines for size in sizes)
-        return Size(
-            lines=lines,
-            customers=sum(size.customers for size in sizes),
-            items=min(lines, ITEMS),
-        )
+        return costs.together(self.sizes[market] for market in markets)
 
 
 def plan_night(
@@ -169,7 +162,7 @@ def plan_night(
         as_of=ingested.as_of,
         snapshot=ingested.snapshot,
         publish=publish,
-        sizes={market: _counted(ingested.markets[market]) for market in there},
+        sizes={market: ingested.markets[market] for market in there},
         fold_plans={m: _shortened(plan, known.plans[m]) for m, plan in fold_plans.items()},
         candidates=tuple(candidates.values()),
         incumbents={market: service.plan for market, service in known.plans.items()},
@@ -192,10 +185,6 @@ def _shortened(plan: FoldPlan, service: InService) -> FoldPlan:
         return plan
     windows = RIVAL_WINDOWS if service.rivals else SKILL_WINDOWS
     return plan.model_copy(update={"windows": min(windows, plan.windows)})
-
-
-def _counted(market: MarketSize) -> Size:
-    return Size(lines=market.lines, customers=market.customers, items=min(market.lines, ITEMS))
 
 
 def fold_plan(markets: Markets, code: str) -> FoldPlan:

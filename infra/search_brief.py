@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from restock.dataset import Interactions
 from restock.infra.feed import Feed
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets, load_markets
@@ -14,12 +13,11 @@ from restock.infra.programme import fold_plan
 from restock.infra.runners import OWN_RUNNERS
 from restock.infra.search_store import SearchRun, get_warm
 from restock.infra.settings import Settings
-from restock.infra.snapshots import open_snapshot
 from restock.infra.store import Store
 from restock.models import Candidate
 from restock.models.registry import available
 from restock.tuning.brief import Brief
-from restock.tuning.here import market_sizes
+from restock.tuning.costs import Size
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.search import Search
 from restock.tuning.setting import Setting
@@ -81,7 +79,6 @@ def plan(
     markets = feed.ingested.these(feed.wanted)
     brief = make_brief(
         feed.ingested,
-        open_snapshot(feed.ingested.snapshot, settings),
         load_markets(settings),
         services(store, feed.ingested.these(None)),
         markets,
@@ -97,7 +94,6 @@ def plan(
 
 def make_brief(
     ingested: Ingested,
-    interactions: Interactions,
     declared: Markets,
     known: Services,
     markets: Sequence[str],
@@ -131,7 +127,10 @@ def make_brief(
     )
     return Brief(
         markets=tuple(markets),
-        sizes=market_sizes(interactions),
+        sizes={
+            code: Size.model_validate(ingested.markets[code].model_dump(exclude={"orders"}))
+            for code in there
+        },
         families=tuple(families),
         setting=setting,
         service={code: known.plans[code].plan for code in there},

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -47,14 +48,14 @@ class PartRecord(_Record):
     files: dict[str, str] = {}
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The run's name; no other child of the same parent has it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def labels(self) -> dict[str, str]:
         """Tags that runs are looked for by."""
-        raise NotImplementedError
 
 
 class MarketRecord(PartRecord):
@@ -110,14 +111,14 @@ class JobRecord(_Record):
     files: dict[str, str] = {}
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The parent run's name."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def parts(self) -> Sequence[PartRecord]:
         """The child runs."""
-        raise NotImplementedError
 
     @property
     def ended_ms(self) -> int:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from restock.models import Candidate
-from restock.tuning.costs import Size
+from restock.tuning.costs import Size, together
 from restock.tuning.setting import Setting
 from restock.tuning.trials import ALL
 
@@ -60,11 +60,7 @@ class Brief(BaseModel):
         """What a candidate of this place is fitted on."""
         if where != ALL:
             return self.sizes[where]
-        return Size(
-            lines=sum(size.lines for size in self.sizes.values()),
-            customers=sum(size.customers for size in self.sizes.values()),
-            items=max(size.items for size in self.sizes.values()),
-        )
+        return together(self.sizes.values())
 
     def share(self, where: str, rung: int) -> float:
         """The share of a place's customers that a rung takes."""

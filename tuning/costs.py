@@ -4,12 +4,14 @@ Right within a factor of about two, which is enough to pack work, to divide a bu
 the cheaper of two equals; deterministic, so that what rests on it is the same everywhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from restock.dataset import Interactions
 from restock.models import Candidate
 from restock.models.candidate import PRIOR
 from restock.models.registry import model_class
@@ -26,6 +28,31 @@ class Size(BaseModel):
     lines: int = Field(ge=0)
     customers: int = Field(ge=0)
     items: int = Field(ge=0)
+
+
+def together(sizes: Iterable[Size]) -> Size:
+    """Markets that are fitted on together; they sell about the same items."""
+    known = list(sizes)
+    return Size(
+        lines=sum(size.lines for size in known),
+        customers=sum(size.customers for size in known),
+        items=max((size.items for size in known), default=0),
+    )
+
+
+def sizes_by_market(interactions: Interactions) -> dict[str, Size]:
+    """How much there is of every market that has a line."""
+    catalogue, n_items = interactions.catalogue, max(interactions.n_items, 1)
+    n = len(catalogue.markets)
+    lines = np.bincount(interactions.market, minlength=n)
+    customers = np.bincount(catalogue.customer_market[interactions.customers], minlength=n)
+    pairs = np.unique(interactions.market.astype(np.int64) * n_items + interactions.item)
+    items = np.bincount(pairs // n_items, minlength=n)
+    return {
+        market: Size(lines=int(lines[at]), customers=int(customers[at]), items=int(items[at]))
+        for at, market in enumerate(catalogue.markets)
+        if lines[at]
+    }
 
 
 def seconds(

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from restock.dataset import Interactions
 from restock.evaluation import Objective
 from restock.evaluation.contest import FoldPlan
 from restock.models import FitContext
 from restock.tuning.brief import Brief
-from restock.tuning.costs import Size
+from restock.tuning.costs import sizes_by_market
 from restock.tuning.ensemble import mix
 from restock.tuning.policy import SearchPolicy
 from restock.tuning.running import run
@@ -35,7 +33,7 @@ def brief_here(
     """
     policy = policy or SearchPolicy()
     windows = policy.selection_windows + policy.report_windows
-    sizes = market_sizes(interactions)
+    sizes = sizes_by_market(interactions)
     plan = FoldPlan(horizon_days=horizon_days, windows=windows)
     return Brief(
         markets=tuple(sizes),
@@ -79,18 +77,3 @@ def search_here(
             else:
                 search.tell(work, mix(work, kept.__getitem__, interactions, brief.setting))
     return search
-
-
-def market_sizes(interactions: Interactions) -> dict[str, Size]:
-    """Lines, customers and items of every market that has a line."""
-    catalogue, n_items = interactions.catalogue, max(interactions.n_items, 1)
-    n = len(catalogue.markets)
-    lines = np.bincount(interactions.market, minlength=n)
-    customers = np.bincount(catalogue.customer_market[interactions.customers], minlength=n)
-    pairs = np.unique(interactions.market.astype(np.int64) * n_items + interactions.item)
-    items = np.bincount(pairs // n_items, minlength=n)
-    return {
-        market: Size(lines=int(lines[at]), customers=int(customers[at]), items=int(items[at]))
-        for at, market in enumerate(catalogue.markets)
-        if lines[at]
-    }

@@ -25,7 +25,7 @@ def programme(tmp_path: Path) -> Programme:
     ingested = Ingested(
         snapshot=SnapshotRef(store="file:///nowhere", hash="a" * 64),
         as_of=dt.date(2024, 1, 1),
-        markets={m: MarketSize(lines=9, orders=9, customers=9) for m in ("DE", "FR")},
+        markets={m: MarketSize(lines=9, orders=9, customers=9, items=9) for m in ("DE", "FR")},
         lines_read=1,
         lines_kept=1,
         set_aside={},

@@ -31,7 +31,8 @@ def ingested(snapshot: str = "a" * 64) -> Ingested:
         snapshot=SnapshotRef(store="file:///nowhere", hash=snapshot),
         as_of=dt.date(2024, 1, 1),
         markets={
-            m: MarketSize(lines=n, orders=n, customers=max(n // 130, 1)) for m, n in SIZES.items()
+            m: MarketSize(lines=n, orders=n, customers=max(n // 130, 1), items=min(n, 4000))
+            for m, n in SIZES.items()
         },
         lines_read=1,
         lines_kept=1,

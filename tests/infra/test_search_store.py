@@ -32,7 +32,7 @@ def run_of(tmp_path: Path, token: str = "2011-12-10-abcd") -> SearchRun:
         ingested=Ingested(
             snapshot=SnapshotRef(store=str(tmp_path), hash="0" * 64),
             as_of=dt.date(2011, 12, 10),
-            markets={"AA": MarketSize(lines=1, orders=1, customers=1)},
+            markets={"AA": MarketSize(lines=1, orders=1, customers=1, items=1)},
             lines_read=1,
             lines_kept=1,
             set_aside={},

@@ -3,7 +3,8 @@
 import pytest
 
 from restock.dataset import Interactions, load_sample
-from restock.tuning.here import brief_here, market_sizes, search_here
+from restock.tuning.costs import sizes_by_market
+from restock.tuning.here import brief_here, search_here
 
 pytestmark = pytest.mark.unit
 
@@ -14,11 +15,11 @@ def interactions() -> Interactions:
 
 
 def test_sizes_are_those_of_each_market_alone(interactions: Interactions) -> None:
-    for market, size in market_sizes(interactions).items():
+    for market, size in sizes_by_market(interactions).items():
         own = interactions.of_market(market)
         assert (size.lines, size.customers) == (len(own), own.customers.size)
         assert size.items == len(set(own.item.tolist()))
-    assert set(market_sizes(interactions)) == {"BE", "PT"}
+    assert set(sizes_by_market(interactions)) == {"BE", "PT"}
 
 
 def test_every_market_gets_a_choice_that_is_reported(interactions: Interactions) -> None:
