@@ -116,7 +116,7 @@ class Search:
         return {
             "phase": self.phase,
             "trials": len(told),
-            "planned": self.brief.trials or len(told) + left,
+            "planned": max(self.brief.trials or 0, len(told) + left),
             "failures": sum(1 for one in self.outcomes if one.failure not in ("", "skipped")),
             "best": best,
         }
