@@ -38,4 +38,13 @@ def test_the_same_path_runs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["wide_deep.parity"] == 0
     for figure in ("rows_per_s", "bandwidth_share", "compute_share", "fit_seconds"):
         assert found[f"wide_deep.{figure}"] > 0
-    assert found["wide_deep.compute_share"] < 1
+
+
+@pytest.mark.platform
+def test_what_a_fit_moves_and_computes_is_counted_not_timed() -> None:
+    small = gpu.world(10_000)
+    moved, worked, rows = gpu.counted("wide_deep", small, "cpu")
+    assert (moved, worked, rows) == gpu.counted("wide_deep", small, "cpu")
+    # a row goes through two small layers, forwards and back, with its negatives
+    assert 1e3 < worked / rows < 1e7
+    assert 10 < moved / rows < 1e7
