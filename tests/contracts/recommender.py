@@ -383,7 +383,7 @@ class RecommenderContract:
             "module": f"{kind.__module__}:{kind.__name__}",
             "folder": self.folder,
         }
-        workers = list(cluster.scheduler_info()["workers"])
+        workers = sorted(cluster.nthreads())
         futures = [
             cluster.submit(fit_and_recommend, part, **about, workers=workers[n % 2], pure=False)
             for n, part in enumerate(np.array_split(shuffled, parts))

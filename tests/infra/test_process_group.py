@@ -70,7 +70,7 @@ def test_too_few_workers_are_named(client: Client) -> None:
 
 @pytest.mark.parametrize(("busy", "said"), [(0, "did not answer"), (1, "found no group")])
 def test_a_busy_worker_is_not_waited_for_for_ever(client: Client, busy: int, said: str) -> None:
-    worker = sorted(client.scheduler_info()["workers"])[busy]
+    worker = sorted(client.nthreads())[busy]
     occupied = client.submit(time.sleep, 8, workers=[worker], pure=False)
     with pytest.raises(NoGroup, match=said):
         run_on_workers(client, 2, together.who, patience=2)

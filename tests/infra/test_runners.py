@@ -111,7 +111,7 @@ def test_a_worker_owns_one_core_and_may_start_processes(tmp_path: Path) -> None:
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         about = client.run(_about_this_worker)
-        workers = client.scheduler_info()["workers"]
+        workers = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
         assert dask.config.get("distributed.scheduler.worker-ttl") is None
     assert len(about) == thread_plan(settings_of(tmp_path, "dask")).cores
     assert sum(worker["memory_limit"] for worker in workers.values()) < (
