@@ -1,0 +1,36 @@
+"""When something is drift and what follows from it. The defaults are stated here, once."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DriftPolicy(BaseModel):
+    """Windows, thresholds and error rates of the detectors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    window_days: tuple[int, ...] = (7, 28)
+    """Lengths of the current window, shortest first; the reference is as long, and before it."""
+
+    history_windows: int = Field(default=26, ge=4)
+    """Earlier windows that say what is usual in a market."""
+
+    least_customers: int = Field(default=50, ge=10)
+    """A window with fewer ordering customers is not tested."""
+
+
+class ResponsePolicy(BaseModel):
+    """What an alert starts, and what it does not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    cooldown_days: int = Field(default=14, ge=0)
+    """After an alert of one cause was answered, the same market and cause stays quiet so long."""
+
+    storm_share: float = Field(default=0.3, gt=0, le=1)
+    """More of the watched markets than this alarm within a day: a data incident, one page."""
+
+    storm_least: int = Field(default=3, ge=2)
+    """Fewer markets than this are never a storm."""
+
+    persistent_days: int = Field(default=42, ge=1)
+    """An alarm so soon after a retraining that answered the last one asks for a search."""
