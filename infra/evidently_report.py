@@ -44,5 +44,5 @@ def evidently_report(reference: pd.DataFrame, current: pd.DataFrame) -> bytes:
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     plain = table.drop(columns=NOT_SHOWN)
     for name in plain.select_dtypes("object"):
-        plain[name] = plain[name].XX
+        plain[name] = plain[name].astype(str).str.translate(_HARMLESS)
     return plain
