@@ -17,7 +17,7 @@ from restock.dataset.lines import Lines
 from restock.dataset.naming import our_columns
 from restock.dataset.netting import Netted, drop_cancellations, net_cancellations
 from restock.dataset.readable import check_readable
-from restock.dataset.report import CleaningReport, CleanOrders, count_reasons
+from restock.dataset.report import CleaningReport, CleanOrders, count_days, count_reasons
 from restock.dataset.sources import Opened, Source, open_sources
 
 CancellationRule = Literal["net", "drop"]
@@ -94,6 +94,7 @@ def read_orders(
         items=_distinct(lines.item_id.codes[kept]),
         orders=_distinct(lines.order_id.codes[kept], lines.customer_id.codes[kept]),
         markets=_distinct(lines.market.codes[kept]),
+        quarantined_days=count_days(lines, ledger, limit),
         units_netted=netted.units,
         lines_lowered=netted.lines_lowered,
         customers_abroad=_distinct(lines.customer_id.codes[kept[moved]]),

@@ -1,5 +1,6 @@
 """What cleaning gives back: the orders, what was set aside, and the account of both."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from restock.dataset import columns as c
 from restock.dataset.ledger import NETTED, QUARANTINED, Ledger
+from restock.dataset.lines import Lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +19,8 @@ class CleaningReport:
 
     reasons: one row per reason: reason, outcome ("netted" or "quarantined"), lines, value
     (sum of quantity × unit price as read, mixed currencies and all; unreadable ones count 0).
+    quarantined_days: market, day (datetime64) and quarantined lines, where both are known, of
+    the days before as_of.
     """
 
     lines_read: int
@@ -26,6 +31,7 @@ class CleaningReport:
     items: int
     orders: int
     markets: int
+    quarantined_days: pd.DataFrame
     units_netted: float = 0.0
     lines_lowered: int = 0
     customers_abroad: int = 0
@@ -118,3 +124,20 @@ def count_reasons(ledger: Ledger, value: NDArray[np.float64]) -> pd.DataFrame:
     # one reason may be given by several rules
     table = table.groupby(["reason", "outcome"], sort=False, as_index=False).sum()
     return table[table["lines"] > 0].reset_index(drop=True)
+
+
+def count_days(lines: Lines, ledger: Ledger, limit: np.datetime64 | None) -> pd.DataFrame:
+    """Quarantined lines by market and day, where both are known.
+
+    limit: the first moment that is not known; lines of the future are no fault of a day.
+    """
+    aside = [at for at, (_, outcome) in enumerate(ledger.reasons, 1) if outcome == QUARANTINED]
+    is_code = [bool(re.fullmatch(c.MARKET_PATTERN, value)) for value in lines.market.values]
+    counted = np.isin(ledger.entry, aside) & ~np.isnat(lines.time)
+    counted &= lines.market.lookup(np.array(is_code, dtype=bool), False)
+    if limit is not None:
+        counted &= lines.time < limit
+    market, time = lines.market.objects()[counted], lines.time[counted]
+    frame = pd.DataFrame({c.MARKET: market, "day": time.astype("datetime64[D]")})
+    frame["day"] = frame["day"].astype("datetime64[s]")
+    return frame.groupby([c.MARKET, "day"]).size().rename("lines").reset_index()

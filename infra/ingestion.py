@@ -51,6 +51,11 @@ class Ingested(BaseModel):
             )
         return tuple(sorted(wanted) if wanted else there)
 
+    @property
+    def quarantine_days(self) -> str:
+        """Key of the table of quarantined lines by market and day."""
+        return f"{self.quarantine.removesuffix('.parquet')}-days.parquet"
+
 
 def ingest(
     store: Store,
@@ -107,6 +112,12 @@ def ingest(
     )
 
 
+def quarantined_days(store: Store, ingested: Ingested) -> dict[str, pd.Series]:
+    """Market → its quarantined lines by day (int64; index: days, datetime64, those with any)."""
+    frame = pd.read_parquet(io.BytesIO(store.get(ingested.quarantine_days).data))
+    return {str(market): rows.set_index("day")["lines"] for market, rows in frame.groupby("market")}
+
+
 def market_sizes(interactions: Interactions) -> dict[str, MarketSize]:
     """Lines, customers, items and orders of each market that has any."""
     markets = interactions.catalogue.markets
@@ -125,12 +136,17 @@ def _keep_quarantine(store: Store, clean: CleanOrders) -> str:
     frame = frame.copy()
     for name in frame.select_dtypes("object"):
         frame[name] = frame[name].map(_text)
+    data = _parquet(frame)
+    name = f"{QUARANTINE}/{hashlib.sha256(data).hexdigest()[:24]}"
+    store.put(f"{name}-days.parquet", _parquet(clean.report.quarantined_days))
+    store.put(f"{name}.parquet", data)
+    return f"{name}.parquet"
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, compression="zstd")
-    data = buffer.getvalue()
-    key = f"{QUARANTINE}/{hashlib.sha256(data).hexdigest()[:24]}.parquet"
-    store.put(key, data)
-    return key
+    return buffer.getvalue()
 
 
 def _text(value: object) -> str | None:

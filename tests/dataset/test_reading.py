@@ -238,6 +238,22 @@ def test_the_report_adds_up_and_reads_well(order_lines):
     assert {row["reason"] for row in again["reasons"]} == set(clean.quarantine["reason"])
 
 
+def test_quarantined_lines_are_counted_by_market_and_day(order_lines):
+    frame = order_lines(
+        7,
+        market=["FR", "FR", "DE", "no such land", "FR", "FR", "FR"],
+        unit_price=[-1.0, -1.0, -1.0, -1.0, 1.0, 2.0, -1.0],
+        quantity=[1, 1, 1, 1, 5, -5, 1],
+        customer_id=["A", "B", "C", "D", "E", "E", "F"],
+        timestamp=[*["2024-03-01 23:59"] * 5, "2024-03-02 00:00", "2024-03-03 00:00"],
+    )
+    days = read_orders(frame, as_of="2024-03-03").report.quarantined_days
+    found = {(row.market, str(row.day.date())): row.lines for row in days.itertuples()}
+    # neither what was netted, nor what no market is known of, nor what is in the future
+    assert found == {("FR", "2024-03-01"): 2, ("DE", "2024-03-01"): 1}
+    assert read_orders(order_lines()).report.quarantined_days.empty
+
+
 def test_the_value_of_an_absurd_line_does_not_drown_the_report(order_lines):
     clean = read_orders(order_lines(quantity=[1e308, np.inf, 2.0]))
     assert clean.report.reasons["value"].tolist() == [0.0, 0.0]
