@@ -160,6 +160,16 @@ def read_current(store: Store, market: str, settings: Settings | None = None) ->
     return read_rows(_current_file(store, market, settings))
 
 
+def read_publication(
+    store: Store, market: str, token: str, settings: Settings | None = None
+) -> pa.Table:
+    """All rows of a publication that was staged, current or not. NotFound when it is gone."""
+    manifest = read_manifest(store, market, token)
+    if manifest is None:
+        raise NotFound(f"{market}: there is no publication {token} in {store.uri}")
+    return read_rows(_rows_file(store, manifest, settings))
+
+
 def read_customer(
     store: Store, market: str, customer_id: str, settings: Settings | None = None
 ) -> pa.Table:
@@ -253,9 +263,13 @@ def _current_file(store: Store, market: str, settings: Settings | None) -> Path:
     manifest = read_manifest(store, market, now.token) if now else None
     if now is None or manifest is None:
         raise NotFound(f"{market}: nothing is published: run restock retrain --markets {market}")
+    return _rows_file(store, manifest, settings)
+
+
+def _rows_file(store: Store, manifest: Manifest, settings: Settings | None) -> Path:
     cache = (settings or load_settings()).cache
     file = File(size=manifest.size, sha256=manifest.sha256)
-    return open_file(store, _key(market, now.token, manifest.file), file, cache)
+    return open_file(store, _key(manifest.market, manifest.token, manifest.file), file, cache)
 
 
 def _check_names(market: str, token: str) -> None:

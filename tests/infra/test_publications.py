@@ -28,6 +28,7 @@ from restock.infra.publications import (
     read_current,
     read_customer,
     read_manifest,
+    read_publication,
     stage,
     step_back,
     verify,
@@ -71,6 +72,14 @@ def test_a_customer_reads_its_own_list_best_first(store: LocalStore) -> None:
     assert rows[0]["score"] == 1.0
     assert (rows[0]["bought_before"], rows[1]["bought_before"]) == (True, False)
     assert read_customer(store, "FR", "nobody").num_rows == 0
+
+
+def test_an_earlier_publication_can_still_be_read(store: LocalStore) -> None:
+    publish(store, 0)
+    publish(store, 1)
+    assert read_publication(store, "FR", "run-0").to_pylist() == table(tag="0").to_pylist()
+    with pytest.raises(NotFound, match="no publication run-7"):
+        read_publication(store, "FR", "run-7")
 
 
 def test_the_list_for_unknown_customers_is_no_customer(store: LocalStore) -> None:
