@@ -51,7 +51,7 @@ def change(days: pd.DataFrame, measure: str, at: dt.date, length: int = WINDOW_D
 
 
 def by_week(days: pd.DataFrame, measure: str, end: dt.date, weeks: int = 26) -> tuple[Point, ...]:
-    """The mean of each of the last weeks before ``end``, oldest first, as far as there were orders."""
+    """The mean of each of the last weeks before ``end``, oldest first, of weeks with orders."""
     points = []
     for back in range(weeks, 0, -1):
         first = end - dt.timedelta(days=7 * back)
