@@ -38,11 +38,14 @@ def band(measure: Measure) -> Markup:
 
 
 def sparkline(points: Sequence[Point], title: str) -> Markup:
-    """A line without axes, with a dot at its end; from 0, so that its height means something."""
+    """A line without axes, with a dot at its end. A tenth of the mean, at least, is its height."""
     if len(points) < 2:
         return Markup("")
-    high = max(one.value for one in points)
-    scale = _Scale(points, 0.0, high, SPARK_WIDTH - 4, SPARK_HEIGHT - 4, 4, 4)
+    values = [one.value for one in points]
+    room = max(0.1 * abs(sum(values)) / len(values) - (max(values) - min(values)), 0.0) / 2
+    scale = _Scale(
+        points, min(values) - room, max(values) + room, SPARK_WIDTH - 4, SPARK_HEIGHT - 4, 4, 4
+    )
     parts = [_line(points, scale), _dot(points[-1], scale)]
     return _drawing(SPARK_WIDTH, SPARK_HEIGHT, "spark", title, parts)
 

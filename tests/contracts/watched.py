@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from restock.infra.health import Health, MarketHealth, Retrained
 from restock.infra.watch import MarketWatch
 from restock.monitoring.findings import Check, Finding, Measure, Point
+from restock.monitoring.online import Rate
 
 EVIL = "<script>alert(1)</script>"
 AS_OF = dt.date(2011, 11, 30)
@@ -51,3 +53,30 @@ def watched(market: str = "FR", *findings: Finding, text: str = "", **more: Any)
     )
     found = MarketWatch.of(market, f"Name {text}", AS_OF, {"data": data}, "2011-11-29-abc")
     return found.model_copy(update=more)
+
+
+def healthy(market: str = "FR", text: str = "", **more: Any) -> MarketHealth:
+    """A market that stands well."""
+    values: dict[str, Any] = {
+        "market": market,
+        "name": f"Name {text}",
+        "as_of": AS_OF,
+        "light": "green",
+        "why": f"as usual {text}",
+        "orders": 1234,
+        "ndcg": Rate(value=0.331, low=0.320, high=0.342),
+        "trend": Rate(value=-0.012, low=-0.02, high=-0.004),
+        "captured": Rate(value=0.41, low=0.39, high=0.43),
+        "taken": Rate(value=0.62, low=0.6, high=0.64),
+        "weeks": measure().points[::7],
+        "retrained": Retrained(
+            as_of=AS_OF, at=dt.datetime(2011, 11, 30, 4, tzinfo=dt.UTC), plan=f"sar {text}"
+        ),
+        "next_run": dt.datetime(2011, 12, 1, 4, 10, tzinfo=dt.UTC),
+    }
+    return MarketHealth(**{**values, **more})
+
+
+def health(*markets: MarketHealth) -> Health:
+    """All of them."""
+    return Health(as_of=AS_OF, snapshot="0" * 64, markets=markets)
