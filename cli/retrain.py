@@ -1,25 +1,15 @@
 """``restock retrain``: the main job."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 from restock.cli import options
 from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
 from restock.cli.output import JSON, bad_input, console, errors, print_json
+from restock.cli.progress import progress
 from restock.cli.running import pages, run
 
 if TYPE_CHECKING:
@@ -85,7 +75,7 @@ def _flow() -> Any:
 
 
 def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Night":
-    with _progress(quiet):
+    with progress(quiet):
         result = run(settings, _flow, parameters)
     from restock.infra.night import NightIncomplete
 
@@ -94,52 +84,6 @@ def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Night":
     if isinstance(result, BaseException):
         raise result
     return result
-
-
-class _Drawing(logging.Handler):
-    """Draws the progress that a flow reports through logging."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self._progress = progress
-        self._bars: dict[str, Any] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stage = getattr(record, "stage", None)
-        if stage is None:
-            return
-        if stage not in self._bars:
-            self._bars[stage] = self._progress.add_task(stage, total=None, detail="")
-        self._progress.update(
-            self._bars[stage],
-            completed=getattr(record, "done", 0),
-            total=getattr(record, "total", None),
-            detail=getattr(record, "detail", ""),
-        )
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[None]:
-    """A progress display on standard error while work runs; nothing when quiet."""
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:<16}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[detail]}"),
-        console=errors,
-        disable=quiet,
-    )
-    handler = _Drawing(progress)
-    logger = logging.getLogger("restock.progress")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        with progress:
-            yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _show(night: "Night", settings: Any) -> None:
