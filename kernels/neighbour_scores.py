@@ -7,7 +7,6 @@ order of the codes of what was bought: whichever way is taken, not a bit changes
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.neighbours import COUNT, similarity_of
 from restock.kernels.policy import kernel
 
 TILE = 256  # items at a time: the rows of a catalogue of 5,000 then take 10 MB
@@ -42,41 +41,10 @@ def score_neighbours(
         if row_of[item] >= 0:
             kept += start[item + 1] - start[item]
     if (pairs + rows) * n_items + GAIN * kept < GAIN * similar:
-        own = np.ones(n_items, dtype=np.float64)
         matrix = start, neighbours, similarity
-        add_tiles(
-            customers, indptr, items, affinity, *matrix, own, COUNT, -np.inf, row_of, rows, scores
-        )
+        add_tiles(customers, indptr, items, affinity, *matrix, row_of, rows, scores)
     else:
         add_entries(customers, indptr, items, affinity, start, neighbours, similarity, scores)
-    return scores
-
-
-@kernel
-def score_counts(
-    customers: NDArray[np.int32],
-    indptr: NDArray[np.int64],
-    items: NDArray[np.int32],
-    affinity: NDArray[np.float64],
-    start: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
-    counts: NDArray[np.float64],
-    own: NDArray[np.float64],
-    kind: int,
-    threshold: float,
-) -> NDArray[np.float32]:
-    """The same from what items share: similarities are worked out on the way, and not kept.
-
-    counts: what is shared (CSR, as in ``similar_items`` without a threshold); own, kind,
-    threshold: see there. Cost: items × everything bought / 4.
-    """
-    n_items = start.size - 1
-    scores = np.empty((customers.size, n_items), dtype=np.float32)
-    row_of, rows = rows_of_tile(customers, indptr, items, n_items)
-    matrix = start, neighbours, counts
-    add_tiles(
-        customers, indptr, items, affinity, *matrix, own, kind, threshold, row_of, rows, scores
-    )
     return scores
 
 
@@ -130,10 +98,7 @@ def add_tiles(
     affinity: NDArray[np.float64],
     start: NDArray[np.int64],
     neighbours: NDArray[np.int32],
-    shared: NDArray[np.float64],
-    own: NDArray[np.float64],
-    kind: int,
-    threshold: float,
+    similarity: NDArray[np.float64],
     row_of: NDArray[np.int64],
     rows: int,
     scores: NDArray[np.float32],
@@ -156,9 +121,7 @@ def add_tiles(
             values[:] = 0.0
             at = free[item]
             while at < start[item + 1] and neighbours[at] < last:
-                other = neighbours[at]
-                if shared[at] >= threshold:
-                    values[other - first] = similarity_of(kind, shared[at], own[item], own[other])
+                values[neighbours[at] - first] = similarity[at]
                 at += 1
             free[item] = at
         for row in range(customers.size):

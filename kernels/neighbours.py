@@ -41,13 +41,17 @@ def transpose(
 
 @kernel
 def similarity_of(kind: int, both: float, one: float, other: float) -> float:
-    """Compare two items by the weight they share (``both``) and their own weights."""
+    """Compare two items by the weight they share (``both``) and their own weights.
+
+    By ``np.true_divide``: unlike ``/`` it looks for no division by 0, so that loops of it run
+    on whole vectors.
+    """
     if kind == JACCARD:
-        return both / (one + other - both)
+        return np.true_divide(both, one + other - both)
     if kind == LIFT:
-        return both / (one * other)
+        return np.true_divide(both, one * other)
     if kind == COSINE:
-        return both / (np.sqrt(one) * np.sqrt(other))
+        return np.true_divide(both, np.sqrt(one) * np.sqrt(other))
     return both
 
 

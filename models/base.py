@@ -164,7 +164,8 @@ class Recommender(ABC, Generic[C]):
     ) -> Recommendations:
         def top(first: int, last: int) -> Lists:
             block = customers[first:last]
-            return self._top(block, self.scores(block), k, history, allowed)
+            scores = self._scores_of_best(block, k, history, allowed)
+            return self._top(block, scores, k, history, allowed)
 
         size = CELLS_PER_BLOCK // max(self.past.n_items, 1)
         blocks = over_blocks(top, max(len(customers), 1), size)  # no customer: one empty block
@@ -181,6 +182,15 @@ class Recommender(ABC, Generic[C]):
         scores = self._score(customers)
         scores[indptr[customers + 1] == indptr[customers]] = -np.inf
         return scores
+
+    def _scores_of_best(
+        self, customers: IntArray, k: int, history: int, allowed: BoolArray
+    ) -> NDArray[np.float32]:
+        """Scores to list from: where k items of a list are surely better, -inf is enough.
+
+        For models that can tell so before they have scored everything.
+        """
+        return self.scores(customers)
 
     def _top(
         self,

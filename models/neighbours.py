@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from restock.dataset import Pairs
 from restock.dataset.catalogue import IntArray
-from restock.kernels.neighbour_scores import score_counts, score_neighbours
+from restock.kernels.neighbour_scores import score_neighbours
 from restock.kernels.neighbours import compare_counts, similar_items, transpose
 from restock.kernels.policy import over_blocks
 from restock.models.past import Past
 
 BYTES_PER_ENTRY = 12
-DENSE = 5  # one entry in so many cells, and more
 CELLS_PER_BLOCK = 1_000_000  # 12 MB of codes and similarities at a time
 
 
@@ -79,6 +78,18 @@ class Neighbourhood:
         rows[sold + 1] = count
         return cls(np.cumsum(rows), item, similarity)
 
+    def compared(
+        self, own: NDArray[np.float64], kind: int, threshold: float, neighbours: int | None
+    ) -> "Neighbourhood":
+        """The same items compared in another way, digit by digit as ``of`` would.
+
+        For a neighbourhood of the kind COUNT without a threshold, nothing left out. own: what
+        each item shares with itself. Cost: two passes over what is shared.
+        """
+        width = own.size if neighbours is None else neighbours
+        how = (own, kind, threshold, width)
+        return Neighbourhood(*compare_counts(self.start, self.item, self.similarity, *how))
+
     def scores(
         self, past: Past, affinity: NDArray[np.float64], customers: IntArray
     ) -> NDArray[np.float32]:
@@ -97,53 +108,3 @@ class Neighbourhood:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, for a file."""
         return {"start": self.start, "item": self.item, "similarity": self.similarity}
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """A neighbourhood that is not written down: it follows from what all items share.
-
-    shared: the neighbourhood of the kind COUNT, without a threshold, nothing left out. own: what
-    each item shares with itself (float64, items). kind, threshold: as in ``Neighbourhood.of``,
-    whose digits come out.
-    """
-
-    shared: Neighbourhood
-    own: NDArray[np.float64]
-    kind: int
-    threshold: float
-
-    def written(self, neighbours: int | None = None) -> Neighbourhood:
-        """The same, written down. Cost: two passes over what is shared."""
-        shared, width = self.shared, self.own.size if neighbours is None else neighbours
-        how = (self.own, self.kind, self.threshold, width)
-        return Neighbourhood(*compare_counts(shared.start, shared.item, shared.similarity, *how))
-
-    @property
-    def dense(self) -> bool:
-        """Whether most items are similar, so that writing it down would not make scores faster."""
-        entries = int(np.count_nonzero(self.shared.similarity >= self.threshold))
-        return DENSE * entries > int(np.count_nonzero(self.own)) ** 2
-
-    def scores(
-        self, past: Past, affinity: NDArray[np.float64], customers: IntArray
-    ) -> NDArray[np.float32]:
-        """``affinity @ similarity`` of these customers (customers × items), -inf where it is 0."""
-        shared = self.shared
-        scores: NDArray[np.float32] = score_counts(
-            customers,
-            past.bought_indptr,
-            past.bought_items,
-            affinity,
-            shared.start,
-            shared.item,
-            shared.similarity,
-            self.own,
-            self.kind,
-            self.threshold,
-        )
-        return scores
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays by name, for a file."""
-        return self.written().arrays()

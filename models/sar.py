@@ -10,9 +10,10 @@ from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import COSINE, COUNT, JACCARD, LIFT
 from restock.models.affinity import HalfLife, shared_affinity
-from restock.models.base import Config, Recommender, State
+from restock.models.base import BoolArray, Config, Recommender, State
+from restock.models.co_occurrence import Compared, compared
 from restock.models.context import FitContext
-from restock.models.neighbours import BYTES_PER_ENTRY, Compared, Neighbourhood
+from restock.models.neighbours import Neighbourhood
 from restock.models.space import Choice, Integer, LogUniform, Space
 
 _KINDS = {"cooccurrence": COUNT, "jaccard": JACCARD, "lift": LIFT, "cosine": COSINE}
@@ -62,30 +63,9 @@ class Sar(Recommender[SarConfig]):
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs, n_items = self.config, interactions.pairs, interactions.n_items
-        self._near: Neighbourhood | Compared
         self._affinity = shared_affinity(interactions, config.half_life_days, context)
-        threshold, neighbours = float(config.threshold), config.neighbours
-        kind = _KINDS[config.similarity]
-        buyers = np.bincount(pairs.item, minlength=n_items).astype(np.float64)
-
-        def compare(kind: int, threshold: float, neighbours: int | None) -> Neighbourhood:
-            return Neighbourhood.of(
-                pairs,
-                np.ones(pairs.item.size),
-                n_items,
-                kind,
-                threshold=threshold,
-                neighbours=neighbours,
-                threads=context.threads,
-            )
-
-        if context.keeps(BYTES_PER_ENTRY * int(np.count_nonzero(buyers)) ** 2):
-            counts = context.once(("co-occurrence",), lambda: compare(COUNT, 1, None))
-            near = Compared(counts, buyers, kind, threshold)
-            written = neighbours is not None or not near.dense
-            self._near = near.written(neighbours) if written else near
-        else:
-            self._near = compare(kind, threshold, neighbours)
+        how = (_KINDS[config.similarity], float(config.threshold), config.neighbours)
+        self._near: Neighbourhood | Compared = compared(pairs, n_items, *how, context)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         scores = self._near.scores(self.past, self._affinity, customers)
@@ -93,8 +73,18 @@ class Sar(Recommender[SarConfig]):
             scores /= np.maximum(scores.max(axis=1, keepdims=True, initial=0), 1e-30)
         return scores
 
+    def _scores_of_best(
+        self, customers: IntArray, k: int, history: int, allowed: BoolArray
+    ) -> NDArray[np.float32]:
+        if self.config.normalise or not isinstance(self._near, Compared):
+            return super()._scores_of_best(customers, k, history, allowed)
+        how = (k, history, allowed)
+        return self._near.best_scores(self.past, self._affinity, customers, *how)
+
     def _state(self) -> State:
-        return {"affinity": self._affinity, **self._near.arrays()}
+        near = self._near
+        written = near.written(self.past.n_items) if isinstance(near, Compared) else near
+        return {"affinity": self._affinity, **written.arrays()}
 
     def _restore(self, state: State) -> None:
         self._affinity = state["affinity"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from contracts.dense import assert_top, purchases, sar_similarity
 from contracts.orders import Orders, many, orders
-from contracts.recommender import RecommenderContract, everyone, some
+from contracts.recommender import RecommenderContract, assert_same, everyone, some
 from hypothesis import given
 from hypothesis import strategies as st
 
 from restock.dataset import Interactions
-from restock.models import create
+from restock.models import FitContext, Shared, create
 
 KINDS = ["cooccurrence", "jaccard", "lift", "cosine"]
 
@@ -68,3 +68,44 @@ def test_fewer_neighbours_take_less_room() -> None:
     state = create("sar", neighbours=3).fit(train)._state()
     assert (np.diff(state["start"]) <= 3).all()
     assert state["similarity"].size < create("sar").fit(train)._state()["similarity"].size
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    st.sampled_from((1, 2, 5)),
+    st.sampled_from((1.0, 30.0, None)),
+    st.sampled_from((None, 3)),
+    st.booleans(),
+    st.sampled_from((1, 10, 300)),
+    st.sampled_from(("any", "repeat", "new")),
+    st.integers(0, 9),
+)
+@some
+def test_lists_of_counts_that_are_kept_are_those_of_a_fit_alone(
+    kind: str,
+    threshold: int,
+    half_life: float | None,
+    neighbours: int | None,
+    normalise: bool,
+    k: int,
+    history: Any,
+    seed: int,
+) -> None:
+    train = many(customers=30, items=150, n=500, seed=seed)  # more than go into a tile
+    sar = {
+        "similarity": kind,
+        "threshold": threshold,
+        "half_life_days": half_life,
+        "neighbours": neighbours,
+        "normalise": normalise,
+    }
+    allowed = np.random.default_rng(seed).random(train.n_items) < 0.8
+    contexts = FitContext(), FitContext(shared=Shared())
+    alone, kept = (
+        create("sar", **sar)
+        .fit(train, context)
+        .recommend(everyone(train), k, history=history, allowed=allowed)
+        for context in contexts
+    )
+    assert_same(alone, kept)
