@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from restock.dataset.columns import MARKET_PATTERN
 from restock.infra.records import SCHEMA_VERSION, Record
-from restock.monitoring.findings import Check, Finding, Kind
+from restock.monitoring.findings import KINDS, Check, Finding, Kind
 
 State = Literal["quiet", "note", "warning", "alarm", "failed"]
 WORST_FIRST: tuple[State, ...] = ("failed", "alarm", "warning", "note", "quiet")
@@ -90,6 +90,11 @@ class Watch(Record):
         """The markets that could not be looked at, by code."""
         return [one.market for one in self.markets if one.state == "failed"]
 
+    def in_short(self) -> dict[str, Any]:
+        """For machines: everything but the points of measures, which are on the pages."""
+        bulky = {"checks": {kind: {"measures"} for kind in KINDS}}
+        return self.model_dump(mode="json", exclude={"markets": {"__all__": bulky}})
+
     @property
     def ordered(self) -> list[MarketWatch]:
         """The markets, the worst first."""
@@ -103,3 +108,39 @@ class WatchIncomplete(RuntimeError):
         self.watch = watch
         reasons = "; ".join(f"{o.market}: {o.error}" for o in watch.markets if o.state == "failed")
         super().__init__(f"{len(watch.failed)} of {len(watch.markets)} markets failed: {reasons}")
+
+
+def summary_rows(watch: Watch) -> list[dict[str, str]]:
+    """What moved, the worst first: for the terminal and for the Prefect artifact.
+
+    A market has a row for each finding; one where nothing moved has none.
+    """
+    rows = []
+    for one in watch.ordered:
+        if one.state == "failed":
+            rows.append(_row(one.market, "failed", "–", "–", one.error, "–"))
+        rows += [
+            _row(
+                one.market,
+                found.severity,
+                found.cause,
+                str(found.since or "–"),
+                found.evidence,
+                found.action,
+            )
+            for found in one.findings
+        ]
+    return rows
+
+
+def _row(
+    market: str, state: str, cause: str, since: str, evidence: str, action: str
+) -> dict[str, str]:
+    return {
+        "market": market,
+        "state": state,
+        "cause": cause,
+        "since": since,
+        "evidence": evidence,
+        "suggested": action,
+    }

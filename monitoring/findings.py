@@ -1,11 +1,12 @@
 """What watching a market gives: measures over time, and findings with their cause."""
 
 import datetime as dt
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 Kind = Literal["data", "prediction", "performance", "staleness"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Cause = Literal[
     "broken feed",
     "price shock",
