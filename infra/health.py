@@ -28,10 +28,11 @@ class LastAlert(Record):
 class Retrained(Record):
     """The newest publication, and what it was made for.
 
-    because: id of the alert that asked for it, or empty. helped: change of the realised ndcg,
-    up to four weeks from then on minus the four weeks before.
+    token: its name. because: id of the alert that asked for it, or empty. helped: change of the
+    realised ndcg, up to four weeks from then on minus the four weeks before.
     """
 
+    token: str
     as_of: dt.date
     at: dt.datetime
     plan: str

@@ -40,6 +40,12 @@ def keep(store: Store, health: Health) -> Health:
     raise Conflict(f"{RECORD} keeps changing: {_ATTEMPTS} attempts to write it failed")
 
 
+def read(store: Store) -> tuple[MarketHealth, ...]:
+    """How the markets stood when they were last looked at."""
+    blob = _read(store)
+    return Health.parse(blob.data, RECORD).markets if blob else ()
+
+
 def _read(store: Store) -> Blob | None:
     try:
         return store.get(RECORD)

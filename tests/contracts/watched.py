@@ -70,7 +70,10 @@ def healthy(market: str = "FR", text: str = "", **more: Any) -> MarketHealth:
         "taken": Rate(value=0.62, low=0.6, high=0.64),
         "weeks": measure().points[::7],
         "retrained": Retrained(
-            as_of=AS_OF, at=dt.datetime(2011, 11, 30, 4, tzinfo=dt.UTC), plan=f"sar {text}"
+            token="run-1",
+            as_of=AS_OF,
+            at=dt.datetime(2011, 11, 30, 4, tzinfo=dt.UTC),
+            plan=f"sar {text}",
         ),
         "next_run": dt.datetime(2011, 12, 1, 4, 10, tzinfo=dt.UTC),
     }

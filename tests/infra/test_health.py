@@ -58,6 +58,7 @@ def test_the_worst_light_comes_first_and_a_roll_back_is_said_plainly() -> None:
 
 def test_a_retraining_says_what_it_was_for_and_whether_it_helped() -> None:
     done = Retrained(
+        token="run-1",
         as_of=AS_OF,
         at=dt.datetime(2011, 11, 30, 4, tzinfo=dt.UTC),
         plan="blend",
