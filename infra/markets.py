@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from restock.dataset.columns import MARKET_PATTERN
 from restock.evaluation import Objective
 from restock.infra.settings import Settings
+from restock.monitoring.planned import Planned
 
 PACKAGED = "markets.toml"
 
@@ -36,6 +37,7 @@ class _Defaults(_Table):
     k: int = Field(ge=1, le=100)
     item_window_days: int | None = Field(default=None, ge=1)
     objective: Objective
+    planned: tuple[Planned, ...] = ()
 
 
 class Market(_Defaults):
@@ -72,6 +74,9 @@ class Market(_Defaults):
 
     objective: Objective
     """Weights and guardrails that its candidates are judged by."""
+
+    planned: tuple[Planned, ...] = ()
+    """Changes that were announced: those of all markets, and its own. Nobody is woken by them."""
 
     declared: bool = True
     """False for a market of the data that the file does not name: it has the defaults."""
@@ -224,8 +229,13 @@ def _with_rate(table: dict[str, Any], rates: dict[str, float], where: str) -> di
 
 
 def _merge(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """A market's table over the defaults; weights and guardrails are replaced as a whole."""
+    """A market's table over the defaults; weights and guardrails are replaced as a whole.
+
+    What is planned for all markets holds in each, beside its own.
+    """
     merged = {**defaults, **own}
+    if isinstance(own.get("planned"), list):
+        merged["planned"] = [*defaults.get("planned", ()), *own["planned"]]
     if isinstance(own.get("objective"), dict) and isinstance(defaults.get("objective"), dict):
         merged["objective"] = {**defaults["objective"], **own["objective"]}
     return merged
@@ -259,8 +269,12 @@ def _nearest(name: str, known: Any) -> str:
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
-    """The keys that a table may have, those of its objective included."""
-    return [*model.model_fields, *(f"objective.{key}" for key in Objective.model_fields)]
+    """The keys that a table may have, those of its objective and its plans included."""
+    return [
+        *model.model_fields,
+        *(f"objective.{key}" for key in Objective.model_fields),
+        *(f"planned.{key}" for key in Planned.model_fields),
+    ]
 
 
 def _zone(name: str) -> str:

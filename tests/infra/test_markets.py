@@ -107,6 +107,36 @@ def test_a_market_states_only_what_differs(write: Callable[[str], Path]) -> None
         markets.in_group("nord")
 
 
+def test_what_is_planned_for_all_holds_in_each_market_beside_its_own(
+    write: Callable[[str], Path],
+) -> None:
+    sale = '[[defaults.planned]]\nwhat = "prices"\nfirst = 2026-01-02\nlast = 2026-01-31\n'
+    range_ = """
+[[markets."NO".planned]]
+what = "assortment"
+first = 2026-11-01
+last = 2026-12-01
+note = "Christmas range"
+"""
+    markets = read_markets(
+        write(
+            SMALL.replace("[defaults.objective.weights]", sale + "[defaults.objective.weights]")
+            + range_
+        )
+    )
+    assert [one.what for one in markets["NO"].planned] == ["prices", "assortment"]
+    assert [one.what for one in markets["NA"].planned] == ["prices"]
+    assert [one.what for one in markets.of("XX").planned] == ["prices"]
+    assert markets["NO"].planned[1].last == dt.date(2026, 12, 1)
+    assert all(not market.planned for market in load_markets().values())
+    for wrong, says in (
+        ("last = 2026-12-01\nwhen = 1", "unknown key planned.0.when"),
+        ("last = 2025-12-01", "ends"),
+    ):
+        with pytest.raises(MarketsError, match=says):
+            read_markets(write(SMALL + range_.replace("last = 2026-12-01", wrong)))
+
+
 def test_a_market_that_is_not_declared_has_the_defaults(write: Callable[[str], Path]) -> None:
     markets = read_markets(write(SMALL))
     market = markets.of("MX")
