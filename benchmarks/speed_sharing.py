@@ -4,8 +4,9 @@ CPU seconds of fitting each configuration alone over those of fitting all of the
 ``Shared``; listing ten items for the judged customers is part of both. Agreement: the share of
 lists of these very fits that are equal, place by place and score by score.
 
-sharing_sar_30_vs_refit         30 configurations of `sar`: item counts are shared
-sharing_sar_30_in_fits          all 30 together, in fits of the default configuration, scored
+sharing_sar_30_vs_refit         30 configurations of `sar`: item counts are shared, in tiles whose
+                                bounds leave out most of the scoring
+sharing_sar_30_in_fits          all 30 together, in fits of the default configuration, with lists
 sharing_rerank_5_vs_refit       5 of `rerank` that differ in the size of trees: members, features
 sharing_wide_deep_3_vs_refit    3 of `wide_deep`, one epoch, in a smaller market: views
 """
@@ -33,7 +34,7 @@ def figures() -> Iterator[Figure]:
     configs = sar_configs(30)
     ratio, shared = compare("sharing_sar_30_vs_refit", large, "sar", configs)
     yield ratio
-    one = seconds(large, "sar", [{}], share=False)[0]
+    one = seconds(large, "sar", [{}] * 5, share=False)[0] / 5
     yield Figure("sharing_sar_30_in_fits", shared / one, "fits", agreement=ratio.agreement)
     yield compare("sharing_rerank_5_vs_refit", large, "rerank", tree_configs(5))[0]
     networks = [{"epochs": 1, "learning_rate": rate} for rate in (0.001, 0.003, 0.009)]
@@ -62,7 +63,8 @@ def tree_configs(count: int) -> Configs:
 
 def compare(title: str, fold: Fold, name: str, configs: Configs) -> tuple[Figure, float]:
     """The ratio, and the CPU seconds of sharing."""
-    trial(fold, name, configs[0], FitContext())  # imports and compiles
+    for shared in (None, Shared()):
+        trial(fold, name, configs[0], FitContext(shared=shared))  # imports and compiles
     alone, refitted = seconds(fold, name, configs, share=False)
     together, shared = seconds(fold, name, configs, share=True)
     pairs = zip(refitted, shared, strict=True)
