@@ -111,9 +111,9 @@ def score_tiles(
 ) -> NDArray[np.float32]:
     """``sum_i affinity[c, i] * similarity[i, j]`` for every customer c and item j.
 
-    Returns (customers × all items), -inf where the sum is not above 0, and in every tile whose
-    bound (customers × tiles) is below the ``k``-th best score, found so far, of what history and
-    ``allowed`` (all items) let a list hold; ties of it are scored. k = 0: nothing is left out.
+    Returns (customers × all items), -inf where the sum is not above 0 and where it is below the
+    ``k``-th best, found so far, of what history and ``allowed`` (all items) let a list hold: a
+    tile whose bound (customers × tiles) is below it is not scored. k = 0: nothing is left out.
     tiles: the order in which they are taken; it changes how much is left out, never a list.
 
     Cost: ``TILE`` × everything bought for each tile that is not left out.
