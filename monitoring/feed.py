@@ -1,0 +1,195 @@
+"""Is the feed itself in order? Days whose lines must not be learned from, and why."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.kernels.windows import levels, medians
+from restock.monitoring.holidays import after_holidays, holidays
+from restock.monitoring.market_days import MarketDays
+from restock.monitoring.usual import moves, threshold, usual
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LEAST_LINES, LEAST_ORDERS = 20, 8
+"""A day with fewer says nothing about scales and repetitions: one customer is not the feed."""
+SCALED = float(np.log(5))
+"""A price off by more than this factor is in another unit: pence, cases, another currency."""
+MOST_SCALED = 0.2
+MOST_REPEATED = 0.5
+REPEATED_WITHIN = 7
+DOUBLED, ALL_EVEN = 0.4, 0.99
+"""Quantities up by e ** 0.4 at least, and all of them even: lines were added up twice."""
+MORE_ASIDE, LEAST_ASIDE = 0.1, 10
+ASIDE_DAYS, LEVEL_DAYS = 56, 28
+RUNS = {2: 0.1, 3: 0.3, 5: 0.5, 10: 0.5}
+"""Business days that are looked at together → share of the expected orders that is a collapse."""
+STOPPED = 0.15
+"""The same when business comes back after holidays."""
+WEEKS = 6
+MEMORY, MOST_STEP = 20.0, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """What was found on each day (all arrays over days).
+
+    wrong: name → bool. seen: name → the number that decided (float64). expected: orders that
+    the weekday usually has, NaN when unknown.
+    """
+
+    wrong: dict[str, Flags]
+    seen: dict[str, Floats]
+    expected: Floats
+
+    @classmethod
+    def of(cls, days: MarketDays, chance: float) -> Self:
+        """Judge every day by what was known then. chance: of a false collapse, per day."""
+        lines = np.diff(days.indptr)
+        many = (lines >= LEAST_LINES) & (np.diff(days.orders.indptr) >= LEAST_ORDERS)
+        price = levels(days.indptr, days.item, days.log_price, _items(days), MEMORY, MOST_STEP)
+        amount = levels(days.indptr, days.item, days.log_quantity, _items(days), MEMORY, MOST_STEP)
+        scaled = _mean(days, np.where(np.isnan(price), np.nan, np.abs(price) > SCALED))
+        amounts = medians(days.orders.indptr, _per_order(days, amount))
+        amounts = amounts - _before(amounts, LEVEL_DAYS, 0.5)
+        even = _mean(days, days.quantity % 2 == 0)
+        repeated = _mean(days, _repeated(days))
+        aside, usual_aside = _aside(days, lines)
+        collapsed, volume, expected = _volume(days, chance)
+        usually_even = _before(even, ASIDE_DAYS, 0.9)
+        with np.errstate(invalid="ignore"):
+            wrong = {
+                "prices": many & (scaled >= MOST_SCALED),
+                "quantities": many & (np.abs(amounts) >= SCALED),
+                "doubled": many & (amounts >= DOUBLED) & (even >= ALL_EVEN) & (usually_even < 0.95),
+                "repeated": many & (repeated >= MOST_REPEATED),
+                "quarantined": (days.quarantined >= LEAST_ASIDE)
+                & (aside >= usual_aside + MORE_ASIDE),
+                "orders": collapsed,
+            }
+        seen = {
+            "prices": scaled,
+            "quantities": np.exp(amounts),
+            "doubled": np.exp(amounts),
+            "repeated": repeated,
+            "quarantined": aside,
+            "orders": volume,
+        }
+        return cls(wrong, seen, expected)
+
+    @property
+    def bad(self) -> Flags:
+        """Days on which anything was wrong."""
+        return np.logical_or.reduce(list(self.wrong.values()))
+
+
+def _items(days: MarketDays) -> int:
+    return int(days.first_sold.size)
+
+
+def _per_order(days: MarketDays, of_line: NDArray[Any]) -> Floats:
+    """The mean over each order's lines (orders sorted by day), NaN left out.
+
+    Orders count alike, so that no large customer is taken for the feed.
+    """
+    told = ~np.isnan(of_line)
+    place = days.orders.of_line[told]
+    number = days.orders.day.size
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            np.bincount(place, of_line[told], number) / np.bincount(place, minlength=number)
+        )
+
+
+def _mean(days: MarketDays, of_line: NDArray[Any]) -> Floats:
+    """The mean over each day's orders; NaN for a day without any."""
+    means = _per_order(days, of_line)
+    told = ~np.isnan(means)
+    day = days.orders.day[told]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            np.bincount(day, means[told], days.days) / np.bincount(day, minlength=days.days)
+        )
+
+
+def _repeated(days: MarketDays) -> Flags:
+    """Lines whose customer bought as much of the item within the days before, or twice a day."""
+    at = np.lexsort((days.day, days.quantity, days.item, days.customer))
+    columns = [column[at] for column in (days.customer, days.item, days.quantity)]
+    again = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
+    again &= np.diff(days.day[at]) <= REPEATED_WITHIN
+    flags = np.zeros(days.day.size, dtype=bool)
+    flags[at[1:][again]] = True
+    return flags
+
+
+def _aside(days: MarketDays, lines: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Share of each day's lines that were set aside, and the most in the 56 days before."""
+    with np.errstate(invalid="ignore"):
+        share = days.quarantined / (days.quarantined + lines)
+    return share, _before(share, ASIDE_DAYS, 1.0)
+
+
+def _before(daily: Floats, window: int, level: float) -> Floats:
+    """A quantile over the days before each day; NaN where few are known."""
+    padded = np.concatenate([np.full(window, np.nan), daily])[:-1]
+    views = np.lib.stride_tricks.sliding_window_view(padded, window)
+    found = np.full(daily.size, np.nan)
+    there = np.count_nonzero(~np.isnan(views), axis=1) >= min(10, window // 2)
+    found[there] = np.nanquantile(views[there], level, axis=1)
+    return found
+
+
+def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
+    """Days that end a run of business days with far too few orders.
+
+    A day's expectation is the mean of the middle four of the same weekday's six before, holidays
+    left out. Over a run of business days the log ratio of orders to expectation is held against
+    what it usually was, and against chance (variance 1.5 times Poisson's).
+    """
+    orders = np.diff(days.orders.indptr).astype(np.float64)
+    quiet = holidays(days.first, days.days)
+    slow = after_holidays(days.first, days.days)
+    expected = _expected(np.where(quiet, np.nan, orders))
+    collapsed, lowest = np.zeros(days.days, dtype=bool), np.full(days.days, np.nan)
+    business = np.flatnonzero(~quiet & (expected > 0.3 * _before(expected, 7, 0.5)))
+    if business.size <= max(RUNS):
+        return collapsed, lowest, expected
+    for run, most in RUNS.items():
+        came, due = _sums(orders[business], run), _sums(expected[business], run)
+        ratio = np.log((came + 0.5) / (due + 0.5))
+        known = usual(ratio, np.maximum(due, 1).astype(np.int64), run, 26)
+        least = np.sqrt(1.5 / np.maximum(due, 1))
+        move = moves(ratio, known, least)
+        last = business[run - 1 :]
+        share = came / np.maximum(due, 1e-9)
+        low = (
+            (share <= np.where(slow[last], min(STOPPED, most), most))
+            & (move <= -threshold(known.windows, chance))
+            & (due >= 8)
+        )
+        lowest[last] = np.fmin(lowest[last], share)
+        for n in np.flatnonzero(low):
+            collapsed[business[n : n + run]] = True  # the whole run is wrong
+    return collapsed, lowest, expected
+
+
+def _expected(orders: Floats) -> Floats:
+    """Mean of the middle four of the six values that lie whole weeks before; NaN below three."""
+    rows = np.arange(orders.size)[:, None] - 7 * np.arange(1, WEEKS + 1)
+    earlier = np.sort(np.where(rows >= 0, orders[np.maximum(rows, 0)], np.nan), axis=1)
+    known = np.count_nonzero(~np.isnan(earlier), axis=1)
+    found = np.full(orders.size, np.nan)
+    for many in range(3, WEEKS + 1):
+        cut = (many - 1) // 3  # 6 → 1, 5 → 1, 4 → 1, 3 → 0
+        rows_of = known == many
+        found[rows_of] = earlier[rows_of, cut : many - cut].mean(axis=1)
+    return found
+
+
+def _sums(values: Floats, run: int) -> Floats:
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray(total[run:] - total[:-run])
