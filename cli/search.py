@@ -82,7 +82,7 @@ def search(
     seconds = None if trials else duration(BUDGET if budget is None else budget)
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
-    parameters: dict[str, Any] = {"resume": resume}
+    parameters: dict[str, Any] = {"resume": known_search(resume, settings)}
     if resume is None:
         parameters = {
             "orders": options.source(orders),
@@ -146,6 +146,17 @@ def known_markets(codes: list[str] | None, orders: str | None, settings: "Settin
             for code in codes or ():
                 declared[code]
     return codes
+
+
+def known_search(name: str | None, settings: "Settings") -> str | None:
+    """The name, if there is such a search in the store. BadUsage names those there are."""
+    from restock.infra.search_store import get_run
+    from restock.infra.store import StoreError, open_store
+
+    if name is not None:
+        with bad_input(StoreError, ValueError):
+            get_run(open_store(settings=settings), name)
+    return name
 
 
 def placed(wanted: dict[str, str] | None) -> dict[str, str] | None:

@@ -104,17 +104,24 @@ def put_run(store: Store, run: SearchRun) -> None:
 
 
 def get_run(store: Store, token: str) -> SearchRun:
-    """Read it again; ValueError names the searches there are."""
+    """Read it again; ValueError names the newest searches, first those that can go on."""
     try:
         return SearchRun.model_validate_json(store.get(f"{FOLDER}/{token}/run.json").data)
     except NotFound:
         known = [entry for entry in store.list(FOLDER) if entry.key.endswith("/run.json")]
-        newest = sorted(known, key=lambda entry: entry.modified, reverse=True)[:5]
-        done = {entry.key for entry in store.list(REPORTS)}
-        found = [entry.key.split("/")[1] for entry in newest]
-        marked = (f"{n} (finished)" if f"{REPORTS}/{n}.json" in done else n for n in found)
-        names = ", ".join(marked) or "none"
-        raise ValueError(f"there is no search {token}; the newest are: {names}") from None
+        newest = sorted(known, key=lambda entry: entry.modified, reverse=True)
+        names = [entry.key.split("/")[1] for entry in newest]
+        ended = {entry.key for entry in store.list(REPORTS)}
+        done = [name for name in names if f"{REPORTS}/{name}.json" in ended]
+        open_ = [name for name in names if name not in done]
+        raise ValueError(
+            f"there is no search {token}; stopped before their end: {_some(open_)}; "
+            f"finished: {_some(done)}"
+        ) from None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) or "none"
 
 
 # the journal ----------------------------------------------------------------------------------

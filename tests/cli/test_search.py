@@ -2,18 +2,22 @@
 
 import io
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.searched import searched
+from contracts.searching import run_of
 from rich.console import Console
 from typer.testing import CliRunner
 
 from restock.cli import live, output, search
 from restock.cli.main import app
+from restock.infra.local_store import LocalStore
 from restock.infra.progress import SearchProgress
 from restock.infra.progress import live as live_logger
 from restock.infra.search_result import SearchIncomplete
+from restock.infra.search_store import put_run
 
 pytestmark = pytest.mark.unit
 
@@ -95,8 +99,21 @@ def test_what_was_typed_reaches_the_flow(monkeypatch: pytest.MonkeyPatch) -> Non
     assert given["markets"] == ["FR"] and given["seed"] == 3
     _, given = _invoke(monkeypatch, searched())
     assert given["budget_seconds"] == 600 and given["trials"] is None
+
+
+def test_only_a_search_that_was_started_is_resumed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RESTOCK_HOME", str(tmp_path))
+    put_run(LocalStore(tmp_path / "store"), run_of(tmp_path, "2011-12-10-1a2b3c4d"))
     _, given = _invoke(monkeypatch, searched(), "--resume", "2011-12-10-1a2b3c4d")
     assert given == {"resume": "2011-12-10-1a2b3c4d"}
+    for name in ("nosuch", "../../etc"):
+        done, given = _invoke(monkeypatch, searched(), "--resume", name)
+        assert isinstance(done.exception, output.BadUsage) and not given
+        says = str(done.exception)
+        assert name in says
+        assert name != "nosuch" or "stopped before their end: 2011-12-10-1a2b3c4d;" in says
 
 
 def test_failed_markets_end_it_with_1_and_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

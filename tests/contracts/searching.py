@@ -1,12 +1,18 @@
 """A search without models: outcomes that follow from the candidate alone, at once."""
 
+import datetime as dt
 import hashlib
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from restock.evaluation import Objective
 from restock.evaluation.contest import FoldPlan
+from restock.infra.ingestion import Ingested, MarketSize
+from restock.infra.placement import Placements
+from restock.infra.search_store import SearchRun
+from restock.infra.snapshots import SnapshotRef
 from restock.models import Candidate
 from restock.tuning.brief import Brief
 from restock.tuning.costs import Size
@@ -88,3 +94,21 @@ def _lift(candidate: Candidate, where: str, customers: int) -> Lift:
     noise = int(hashlib.sha256(f"{candidate.key}{where}".encode()).hexdigest()[:6], 16) / 0xFFFFFF
     value = _BASE[candidate.name] - 0.05 * abs(math.log(days / best)) + 0.01 * (noise - 0.5)
     return Lift(value=value, error=0.2 / math.sqrt(customers), customers=customers)
+
+
+def run_of(folder: Path, token: str = "2011-12-10-abcd") -> SearchRun:
+    """A search that was started; its snapshot would be in a store in the folder."""
+    return SearchRun(
+        token=token,
+        ingested=Ingested(
+            snapshot=SnapshotRef(store=str(folder), hash="0" * 64),
+            as_of=dt.date(2011, 12, 10),
+            markets={"AA": MarketSize(lines=1, orders=1, customers=1, items=1)},
+            lines_read=1,
+            lines_kept=1,
+            set_aside={},
+            quarantine="",
+        ),
+        brief=brief_of(trials=30, service={"AA": Candidate(name="reorder")}),
+        placements=Placements(where={"sar": "CPU"}, skipped={"als": "no Java"}),
+    )

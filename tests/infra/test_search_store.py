@@ -5,17 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.searching import brief_of
+from contracts.searching import run_of
 
 from restock.evaluation import Scorecard
 from restock.evaluation.contest import Judgement
 from restock.infra import search_store
-from restock.infra.ingestion import Ingested, MarketSize
 from restock.infra.local_store import LocalStore
-from restock.infra.placement import Placements
 from restock.infra.search_batches import SHORTEST_SECONDS, Clock, Piece, pack
-from restock.infra.search_store import Done, Finished, SearchRun
-from restock.infra.snapshots import SnapshotRef
+from restock.infra.search_store import Done, Finished
 from restock.models import Candidate
 from restock.tuning.setting import Ballot, Kept
 from restock.tuning.trials import ALL, Ask, Outcome, Step, StudyKey, Told, Trial
@@ -26,31 +23,21 @@ STUDY = StudyKey(where="FR", family="sar")
 TRIAL = Trial(study=STUDY, index=3, origin="asked", candidate=Candidate(name="sar"))
 
 
-def run_of(tmp_path: Path, token: str = "2011-12-10-abcd") -> SearchRun:
-    return SearchRun(
-        token=token,
-        ingested=Ingested(
-            snapshot=SnapshotRef(store=str(tmp_path), hash="0" * 64),
-            as_of=dt.date(2011, 12, 10),
-            markets={"AA": MarketSize(lines=1, orders=1, customers=1, items=1)},
-            lines_read=1,
-            lines_kept=1,
-            set_aside={},
-            quarantine="",
-        ),
-        brief=brief_of(trials=30, service={"AA": Candidate(name="reorder")}),
-        placements=Placements(where={"sar": "CPU"}, skipped={"als": "no Java"}),
-    )
-
-
 def test_a_run_comes_back_and_one_that_is_not_there_is_told_with_those_that_are(
     tmp_path: Path,
 ) -> None:
     store, run = LocalStore(tmp_path), run_of(tmp_path)
     search_store.put_run(store, run)
     assert search_store.get_run(store, run.token) == run
-    with pytest.raises(ValueError, match="no search 2011-12-10-zzzz; the newest are: 2011-12-10-a"):
+    done = [f"2011-12-10-done{n}" for n in range(6)]  # newer, and they do not hide it
+    for token in done:
+        search_store.put_run(store, run_of(tmp_path, token))
+        store.put(f"{search_store.REPORTS}/{token}.json", b"{}")
+    with pytest.raises(ValueError, match="there is no search 2011-12-10-zzzz") as told:
         search_store.get_run(store, "2011-12-10-zzzz")
+    can_go_on, _, finished = str(told.value).partition("; finished: ")
+    assert can_go_on.endswith("stopped before their end: 2011-12-10-abcd")
+    assert len(finished.split(", ")) == 5 and set(finished.split(", ")) < set(done)
 
 
 def test_work_is_named_by_what_it_is() -> None:
