@@ -1,11 +1,12 @@
 """``restock recommend``, ``history`` and ``rollback``: what is published, was, and should be."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from restock.cli.output import JSON, bad_input, console, print_json
+from restock.cli.output import JSON, BadUsage, bad_input, console, print_json
 
 MARKET = typer.Option(help="Code of the market, as in FR.")
 
@@ -22,6 +23,7 @@ def recommend(
 
     store, bad = _store()
     with bad:
+        known_market(store, market)
         rows = read_customer(store, market, customer)
         known = rows.num_rows > 0
         if not known:
@@ -69,6 +71,7 @@ def history(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fal
 
     store, bad = _store()
     with bad:
+        known_market(store, market)
         steps = steps_of(store, market)
     if as_json:
         print_json([step.model_dump(mode="json") for step in steps])
@@ -104,6 +107,7 @@ def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fa
     store, bad = _store()
     settings = load_settings()
     with bad:
+        known_market(store, market)
         champion = roll_back(store, market)
         point_champion(settings, market, champion.publication)
     if as_json:
@@ -113,6 +117,28 @@ def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fa
         f"{market} is back at publication {champion.publication} "
         f"(orders before {champion.as_of}): {champion.plan.label}"
     )
+
+
+def known_market(store: Any, market: str) -> None:
+    """BadUsage for a code that is neither declared nor published; it names the nearest one."""
+    from restock.infra import publications
+    from restock.infra.markets import load_markets
+    from restock.infra.settings import load_settings
+
+    declared = list(load_markets(load_settings()))
+    if market in declared:
+        return
+    moved = [entry.key for entry in store.list(publications.FOLDER)]
+    published = [key.split("/")[1] for key in moved if key.endswith(publications.POINTER)]
+    if market in published:
+        return
+    near = get_close_matches(market.upper(), [*published, *declared], n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"published are: {_some(published)}"
+    raise BadUsage(f"there is no market {market!r}; {remedy}")
+
+
+def _some(codes: list[str]) -> str:
+    return ", ".join(codes) or "none"
 
 
 def _store() -> tuple[Any, Any]:
