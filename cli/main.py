@@ -1,6 +1,7 @@
 """The ``restock`` command. Commands are imported when they are called: help stays quick."""
 
 import sys
+from importlib import metadata
 
 import typer
 
@@ -14,9 +15,19 @@ app = typer.Typer(
 )
 
 
+def say_version(wanted: bool) -> None:
+    """Print what is installed and end."""
+    if wanted:
+        typer.echo(f"restock {metadata.version('restock')}")
+        raise typer.Exit()
+
+
 @app.callback()
 def common(
     traceback: bool = typer.Option(False, "--traceback", help="Show where an error came from."),
+    version: bool = typer.Option(
+        False, "--version", callback=say_version, is_eager=True, help="Show the version and exit."
+    ),
 ) -> None:
     """What to offer each shop next: learned every night, proved, published, market by market."""
     output.TRACEBACK = traceback
