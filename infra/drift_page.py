@@ -44,7 +44,9 @@ def pages(filters: dict[str, Callable[..., object]]) -> Environment:
 
 def render(watch: MarketWatch) -> str:
     """The page of a market as HTML."""
-    environment = pages({"short": watch_charts.short, "band": watch_charts.band})
+    environment = pages(
+        {"short": watch_charts.short, "band": watch_charts.band, "sentence": _sentence}
+    )
     environment.tests["outside"] = watch_charts.outside
     checks = watch.checks
     sections = [
@@ -59,6 +61,10 @@ def render(watch: MarketWatch) -> str:
         actions=_ACTIONS,
         evidently=watch.evidently.rpartition("/")[2],
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def keep(store: Store, watch: MarketWatch, evidently: bytes | None = None) -> MarketWatch:
