@@ -12,7 +12,7 @@ from restock.evaluation.pool import same_folds
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate, Row
 from restock.infra.programme import Programme
-from restock.infra.report import METRICS
+from restock.infra.report import METRICS, with_origin
 from restock.models import Candidate
 from restock.models.slate import FALLBACK
 
@@ -21,10 +21,14 @@ Cards = dict[str, dict[str, list[Scorecard]]]  # market → candidate key → on
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a market and why; ``error`` or ``held``: nothing may be published."""
+    """What was chosen for a market and why; ``error`` or ``held``: nothing may be published.
+
+    search: token of the search that chose the candidate; "" where none did.
+    """
 
     name: str
     candidate: Candidate | None = None
+    search: str = ""
     replaced: bool = False
     basis: str = ""
     verdict: str = ""
@@ -130,7 +134,7 @@ def _choice(
     held: str,
 ) -> Choice:
     market = decision.market
-    there = programme.contenders[market]
+    there, searched = programme.contenders[market], programme.searched.get(market, {})
     rows = [
         Row(
             candidate=key,
@@ -141,6 +145,7 @@ def _choice(
             note=programme.in_words(
                 decision.verdicts[key].reasons if key in decision.verdicts else ()
             ),
+            search=searched.get(key, ""),
         )
         for key, found in cards.items()
         if key in there
@@ -154,6 +159,7 @@ def _choice(
             lift=Estimate(value=None),
             metrics={},
             note=reason,
+            search=searched.get(key, ""),
         )
         for key, reason in skipped.items()
         if key in there
@@ -163,6 +169,7 @@ def _choice(
     return Choice(
         name=name,
         candidate=programme.candidate(decision.chosen),
+        search=searched.get(decision.chosen, ""),
         replaced=decision.chosen != programme.served[market],
         basis=decision.basis,
         verdict=said if alone else _in_short(programme, decision),
@@ -214,7 +221,9 @@ def _in_short(programme: Programme, decision: Decision) -> str:
         before = programme.candidate(decision.incumbent).label
         return f"replaces {before}: {lifts[decision.chosen]:+.2%} ({whose})"
     nearest = max(lifts, key=lambda key: (lifts[key], key))
-    return f"kept; {programme.candidate(nearest).label} {lifts[nearest]:+.2%} ({whose})"
+    search = programme.searched.get(decision.market, {}).get(nearest, "")
+    label = with_origin(programme.candidate(nearest).label, search)
+    return f"kept; {label} {lifts[nearest]:+.2%} ({whose})"
 
 
 def _metrics(cards: Sequence[Scorecard]) -> dict[str, Estimate]:

@@ -26,7 +26,8 @@ class Row(Record):
     """One line of a market's leaderboard.
 
     lift: the objective's ratio to the incumbent minus 1, with its interval; metrics: means
-    over the judged customers of all folds; note: why it was skipped or refused.
+    over the judged customers of all folds; note: why it was skipped or refused; search: token of
+    the search that chose it ("": none did).
     """
 
     candidate: str
@@ -35,6 +36,7 @@ class Row(Record):
     lift: Estimate
     metrics: dict[str, Estimate]
     note: str = ""
+    search: str = ""
 
 
 class MarketOutcome(Record):
@@ -43,7 +45,7 @@ class MarketOutcome(Record):
     state: "published" (a new publication is current), "unchanged" (the same one was current
     already), "held" (the refreshed model did not pass its checks: the publication before
     stays), "failed" (an error: the publication before stays). reason: why, in full; verdict:
-    the gate's, in short.
+    the gate's, in short. search: token of the search that chose the champion ("": none did).
     """
 
     market: str
@@ -55,6 +57,7 @@ class MarketOutcome(Record):
     customers: int = 0
     judged: int = 0
     champion: str = ""
+    search: str = ""
     replaced: bool = False
     basis: str = ""
     metrics: dict[str, Estimate] = {}

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from restock.evaluation.evidence import seen_until
 from restock.infra.champions import Champion, sync_champion
@@ -64,13 +64,14 @@ class InService(Record):
     """What a market refits tonight and what competes with it.
 
     planned: a search has been here, so that the slate does not compete; why: what it said.
-    nominee: what it would rather have.
+    nominee: what it would rather have. searched: key of what a search chose → that search's token.
     """
 
     plan: Candidate
     planned: bool = False
     nominee: Candidate | None = None
     why: str = ""
+    searched: dict[str, str] = Field(default_factory=dict)
 
     @property
     def rivals(self) -> tuple[Candidate, ...]:
@@ -164,19 +165,27 @@ def in_service(record: PlanRecord | None, champion: Champion | None) -> InServic
     if record is None:
         return InService(plan=published)
     nominee = record.nominee
+    chosen = nominee or (record.plan if record.adopted else None)
+    searched = {chosen.key: record.search} if chosen else {}
     if champion is not None and nominee is not None and champion.plan.key == nominee.key:
         return InService(
-            plan=published, planned=True, why=f"{nominee.label} won its place in a night"
+            plan=published,
+            planned=True,
+            why=f"{nominee.label} won its place in a night",
+            searched=searched,
         )
     if champion is not None and _barred(record, champion):
         rival = nominee or record.plan
         why = f"{record.plan.label} was rolled back: it competes again on new test days"
-        return InService(plan=published, planned=True, nominee=rival.candidate(), why=why)
+        return InService(
+            plan=published, planned=True, nominee=rival.candidate(), why=why, searched=searched
+        )
     return InService(
         plan=record.plan.candidate(),
         planned=True,
         nominee=nominee.candidate() if nominee else None,
         why=record.why,
+        searched=searched,
     )
 
 

@@ -36,8 +36,9 @@ class Programme(BaseModel):
     follow the choice of all. incumbents: the plan in service by market; served: the key of the
     plan that is published there, or of the first; current: the token of its publication (None:
     none yet). contenders: market → keys that are judged there; rivals: those of them that may
-    replace the incumbent. said: market → what a search said of its plan. barred: plan key →
-    evidence it may not return on; failed: markets whose record cannot be read, and why.
+    replace the incumbent. said: market → what a search said of its plan; searched: market → key
+    of what a search chose → that search's token. barred: plan key → evidence it may not return
+    on; failed: markets whose record cannot be read, and why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class Programme(BaseModel):
     rivals: dict[str, tuple[str, ...]]
     served: dict[str, str]
     said: dict[str, str]
+    searched: dict[str, dict[str, str]]
     current: dict[str, str | None]
     barred: dict[str, dict[str, str]]
     failed: dict[str, str]
@@ -173,6 +175,7 @@ def plan_night(
         },
         served=known.served,
         said={market: service.why for market, service in known.plans.items() if service.why},
+        searched={market: service.searched for market, service in known.plans.items()},
         current=known.current,
         barred=known.barred,
         failed=known.failed,

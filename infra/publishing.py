@@ -82,6 +82,7 @@ def record(
                 customers=size.customers,
                 judged=choice.judged,
                 champion=choice.champion,
+                search=choice.search,
                 replaced=choice.replaced and became.state == "published",
                 basis=choice.basis,
                 metrics=choice.metrics,

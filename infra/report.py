@@ -21,6 +21,7 @@ def render(night: Night) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["estimate"] = estimate
     environment.filters["bar"] = bar
+    environment.filters["with_origin"] = with_origin
     template = environment.from_string(files("restock.infra").joinpath("report.html").read_text())
     markets = sorted(night.markets, key=lambda outcome: (-outcome.customers, outcome.market))
     return template.render(night=night, markets=markets, metrics=METRICS, states=STATES)
@@ -35,6 +36,11 @@ def estimate(value: Estimate | None, *, short: bool = False) -> str:
     if short:
         return f"{value.value:.3f} ±{(value.high - value.low) / 2:.3f}"
     return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+
+def with_origin(label: str, search: str) -> str:
+    """``sar (pooled) from the search 2011-12-10-1a2b``; the label where no search chose it."""
+    return f"{label} from the search {search}" if search else label
 
 
 def bar(value: Estimate | None, width: int = 120) -> Markup:
@@ -65,7 +71,7 @@ def summary_rows(night: Night) -> list[dict[str, str]]:
             "market": outcome.market,
             "orders": f"{outcome.orders:,}",
             "customers": f"{outcome.customers:,}",
-            "champion": outcome.champion or "–",
+            "champion": with_origin(outcome.champion, outcome.search) or "–",
             **{name: estimate(outcome.metrics.get(name), short=True) for name in METRICS},
             "gate": outcome.reason if outcome.state in ("held", "failed") else outcome.verdict,
             "state": outcome.state,

@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from restock.infra.night import MarketOutcome, Night
-from restock.infra.report import METRICS, estimate, render, summary_rows
+from restock.infra.report import METRICS, estimate, render, summary_rows, with_origin
 from restock.infra.store import Store
 
 FOLDER = "reports"
@@ -48,14 +48,14 @@ def leaderboard(outcome: MarketOutcome) -> str:
     """The candidates of a market as a Markdown table."""
     head = ["candidate", "role", "lift", *METRICS, "note"]
     lines = [
-        f"# {outcome.market}: {outcome.champion}",
+        f"# {outcome.market}: {with_origin(outcome.champion, outcome.search)}",
         f"{outcome.reason} ({outcome.judged:,} customers judged; {outcome.basis})",
         "",
         "| " + " | ".join(head) + " |",
         "|" + " --- |" * len(head),
     ]
     for row in outcome.leaderboard:
-        cells = [row.label, row.role, estimate(row.lift)]
+        cells = [with_origin(row.label, row.search), row.role, estimate(row.lift)]
         cells += [estimate(row.metrics.get(name)) for name in METRICS]
         lines.append("| " + " | ".join([*cells, row.note]) + " |")
     return "\n".join(lines)

@@ -47,6 +47,7 @@ def test_a_plan_is_published_by_the_next_night_and_is_barred_once_it_was_rolled_
     assert done.returncode == 0, done.stderr[-3000:]
     by_market = {one["market"]: one for one in night_of(done)["markets"]}
     assert by_market["FR"]["champion"] == PLAN.label and by_market["FR"]["replaced"]
+    assert by_market["FR"]["search"] == "search-1" and not by_market["DE"]["search"]
     assert by_market["FR"]["verdict"] == "blend won on later windows"
     assert not by_market["DE"]["replaced"]
     again = restock("retrain", "--orders", str(orders), "--json", "--accept-changes")

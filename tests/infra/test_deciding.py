@@ -68,6 +68,31 @@ def test_a_better_candidate_is_chosen_and_the_leaderboard_starts_with_it(
         assert "blend-" not in choice.reason  # labels, not keys
 
 
+@pytest.mark.parametrize(
+    ("quality", "replaced", "champion", "verdict"),
+    [(0.31, True, "search-1", "replaces reorder"), (0.2, False, "", "kept; item_knn")],
+)
+def test_what_a_search_chose_is_named_as_its_own_where_it_wins_and_where_it_does_not(
+    programme: Programme, quality: float, replaced: bool, champion: str, verdict: str
+) -> None:
+    (key,) = [c.key for c in programme.candidates if c.name == "item_knn"]
+    programme = programme.model_copy(
+        update={
+            "searched": {"FR": {key: "search-1"}},
+            "rivals": dict.fromkeys(programme.rivals, (key,)),
+        }
+    )
+    choices = run(programme, judgements(programme, {"popular": 0.1, "item_knn": quality})).markets
+    french = choices["FR"]
+    assert (french.replaced, french.search) == (replaced, champion)
+    assert {row.candidate: row.search for row in french.leaderboard if row.search} == {
+        key: "search-1"
+    }
+    assert french.verdict.startswith(verdict)
+    assert ("from the search search-1" in french.verdict) is not replaced
+    assert choices["DE"].search == "" and "search" not in choices["DE"].verdict
+
+
 def test_equal_candidates_change_nothing(programme: Programme) -> None:
     decided = run(programme, judgements(programme, {"popular": 0.2}))
     assert all(plan == FIRST_INCUMBENT for plan in decided.chosen.values())

@@ -152,6 +152,21 @@ def test_a_plan_that_an_earlier_search_adopted_is_not_lost_when_another_keeps_it
     assert [rival.key for rival in service.rivals] == [BLEND.key]
 
 
+def test_what_a_search_chose_carries_its_name_and_what_was_there_before_does_not(
+    store: LocalStore,
+) -> None:
+    assert in_service(None, None).searched == {}
+    assert in_service(record(), None).searched == {SAR.key: "search-1"}
+    kept = record(REORDER, adopted=False, nominee=Plan.of(SAR))
+    assert in_service(kept, None).searched == {SAR.key: "search-1"}
+    publish(store, 0)
+    publish(store, 1, SAR, evidence=f"{NIGHT}:digest")
+    won = in_service(kept, read_champion(store, "FR"))
+    assert won.plan.key == SAR.key and won.searched == {SAR.key: "search-1"}
+    barred = in_service(record(), rollback(store, "FR"))
+    assert barred.rivals[0].key == SAR.key and barred.searched == {SAR.key: "search-1"}
+
+
 def test_a_record_says_either_adopted_or_what_it_would_rather_have() -> None:
     with pytest.raises(ValueError, match="no nominee beside it"):
         record(nominee=Plan.of(BLEND))

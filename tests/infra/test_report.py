@@ -6,6 +6,7 @@ import pytest
 
 from restock.infra.night import Estimate, MarketOutcome, Night, NightIncomplete, Row
 from restock.infra.report import METRICS, bar, estimate, render, summary_rows
+from restock.infra.reporting import leaderboard
 
 pytestmark = pytest.mark.unit
 
@@ -63,6 +64,19 @@ def test_the_table_says_why_a_market_failed_and_what_the_gate_said_elsewhere() -
     assert rows["DE"]["gate"] == "no such model" and rows["FR"]["gate"] == "kept"
     assert rows["FR"][METRICS[0]] == "0.300 ±0.100"
     assert rows["DE"][METRICS[0]] == "–"
+
+
+def test_what_a_search_chose_says_so_wherever_it_is_named() -> None:
+    search = "2011-12-10-1a2b3c4d"
+    france = night().markets[0]
+    rows = tuple(row.model_copy(update={"search": search}) for row in france.leaderboard)
+    found = night(markets=(france.model_copy(update={"search": search, "leaderboard": rows}),))
+    (row,) = summary_rows(found)
+    assert row["champion"] == f"reorder from the search {search}"
+    assert render(found).count(f"from the search {search}") == 3  # table, heading, leaderboard
+    assert f"&lt;/script&gt; from the search {search}</td>" in render(found)
+    assert f"from the search {search}" in leaderboard(found.markets[0]).splitlines()[-1]
+    assert "from the search" not in render(night())
 
 
 def test_an_incomplete_night_names_the_markets() -> None:
