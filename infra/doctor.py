@@ -110,9 +110,31 @@ def _extras() -> list[Line]:
         name, remedy = f"extra {extra}", f"pip install '{DISTRIBUTION}[{extra}]'"
         if unmet:
             lines.append(Line(name, "missing", ", ".join(unmet), remedy))
+        elif extra == "gpu":
+            lines.append(_torch_on_cards(name))
         else:
             lines.append(Line(name, "ok", "installed"))
     return lines
+
+
+def _torch_on_cards(name: str) -> Line:
+    """An installed torch may be of a kind that uses no card, which no version says."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return Line(name, "missing", f"torch cannot be imported: {error}", "install torch again")
+    build = f"torch {torch.__version__}"
+    if torch.version.cuda is None:
+        return Line(
+            name,
+            "missing",
+            f"{build} is a CPU build: models run on the CPU",
+            f"for a GPU install the CUDA build of torch {torch.__version__.partition('+')[0]}",
+        )
+    if not torch.cuda.is_available():
+        found = f"{build} sees no CUDA device: models run on the CPU"
+        return Line(name, "missing", found, "for a GPU, see that nvidia-smi lists it here")
+    return Line(name, "ok", f"{build}, CUDA {torch.version.cuda}")
 
 
 def _machine(settings: Settings) -> list[Line]:

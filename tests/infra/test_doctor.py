@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from restock.cli.main import app
@@ -36,7 +37,35 @@ def test_every_extra_has_its_line(tmp_path: Path) -> None:
     assert {f"extra {name}" for name in extras} <= found.keys()
     for name in extras:
         line = found[f"extra {name}"]
-        assert line.state == "ok" or line.remedy == f"pip install 'restock[{name}]'"
+        installed = line.state == "ok" or "models run on the CPU" in line.found
+        assert installed or line.remedy == f"pip install 'restock[{name}]'"
+
+
+@pytest.mark.parametrize(
+    ("version", "cuda", "there", "state", "says", "remedy"),
+    [
+        ("2.13.0+cpu", None, False, "missing", "torch 2.13.0+cpu is a CPU build", "torch 2.13.0"),
+        ("2.13.0", "13.0", False, "missing", "sees no CUDA device", "nvidia-smi"),
+        ("2.13.0", "13.0", True, "ok", "torch 2.13.0, CUDA 13.0", ""),
+    ],
+)
+def test_a_torch_that_uses_no_card_does_not_count_as_the_gpu_extra(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    cuda: str | None,
+    there: bool,
+    state: str,
+    says: str,
+    remedy: str,
+) -> None:
+    monkeypatch.setattr(torch, "__version__", version)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    found = lines(tmp_path)
+    assert found["extra torch"].state == "ok"
+    line = found["extra gpu"]
+    assert line.state == state and says in line.found and remedy in line.remedy
 
 
 @pytest.mark.parametrize(
