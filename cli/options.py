@@ -1,5 +1,6 @@
 """Options that more than one job takes, and what people may write into them."""
 
+import codecs
 import datetime as dt
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from restock.cli.output import BadUsage
+from restock.cli.output import BadUsage, bad_input
 
 Orders = Annotated[
     str | None,
@@ -52,6 +53,11 @@ def reading(
     columns: str | None, time_format: str | None, delimiter: str | None, encoding: str | None
 ) -> dict[str, Any]:
     """How the file is written, as ``read_orders`` takes it; what was not said is left out."""
+    if delimiter is not None and len(delimiter) != 1:
+        raise BadUsage(f"--delimiter {delimiter!r} is not one character (a tab is $'\\t')")
+    if encoding is not None:
+        with bad_input(LookupError):
+            codecs.lookup(encoding)
     values = {
         "columns": pairs("--columns", columns, "Kunde=customer_id,Beleg=order_id"),
         "time_format": time_format,
@@ -59,6 +65,17 @@ def reading(
         "encoding": encoding,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def check_columns(orders: str | None, reading: dict[str, Any]) -> None:
+    """BadUsage, before any server starts, when files on this machine lack columns of orders."""
+    from restock.dataset.contract import BadOrders
+    from restock.dataset.header import check_header
+
+    if orders is not None and "://" not in orders:
+        header = {name: value for name, value in reading.items() if name != "time_format"}
+        with bad_input(BadOrders):
+            check_header(orders, **header)
 
 
 def pairs(option: str, text: str | None, example: str) -> dict[str, str] | None:

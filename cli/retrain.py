@@ -52,7 +52,7 @@ def retrain(
 
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
-    parameters = {
+    parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),
         "as_of": options.day(as_of),
@@ -60,6 +60,7 @@ def retrain(
         "reading": options.reading(columns, time_format, delimiter, encoding),
         "accept_changes": accept_changes,
     }
+    options.check_columns(orders, parameters["reading"])
     night = _run(settings, parameters, quiet=as_json)
     if as_json:
         print_json(night.model_dump(mode="json"))

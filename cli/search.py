@@ -95,6 +95,7 @@ def search(
             "placements": placed(options.pairs("--on", on, "als=SPARK,gru=GPU")),
             "seed": seed,
         }
+        options.check_columns(orders, parameters["reading"])
     result = _run(settings, parameters, quiet=as_json)
     if as_json:
         print_json(result.model_dump(mode="json"))

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from restock.dataset import cleaning, online_retail
 from restock.dataset import columns as c
 from restock.dataset.contract import BadOrders, as_limit, check_lines
+from restock.dataset.header import names_in
 from restock.dataset.homes import HomeRule, home_markets
 from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
-from restock.dataset.naming import our_columns
 from restock.dataset.netting import Netted, drop_cancellations, net_cancellations
 from restock.dataset.readable import check_readable
 from restock.dataset.report import CleaningReport, CleanOrders, count_days, count_reasons
 from restock.dataset.sources import Opened, Source, open_sources
 
 CancellationRule = Literal["net", "drop"]
+REPEATED = "in a file with the same content as another"
 
 
 def read_orders(
@@ -62,7 +63,8 @@ def read_orders(
     _check_choice("home_market", home_market, ("last", "most_frequent"))
     limit = as_limit(as_of)
     opened = open_sources(source, delimiter=delimiter, encoding=encoding)
-    dialect, names = _names(opened, columns)
+    present = {part.name: [str(name) for name in part.frame.columns] for part in opened}
+    dialect, names = names_in(present, columns)
     parts = [Lines.of(part, own, time_format) for part, own in zip(opened, names, strict=True)]
     check_readable(opened, names, parts)
     if time_zones is None:
@@ -71,6 +73,10 @@ def read_orders(
     lines = Lines.concat(parts)
     read = lines.quantity.copy()
     ledger = Ledger(len(lines))
+    again = [
+        np.full(len(part), source.repeated) for source, part in zip(opened, parts, strict=True)
+    ]
+    ledger.set_aside(np.concatenate(again), REPEATED)
     if dialect:
         ledger.set_aside(np.concatenate(online_retail.repeated(parts)), online_retail.OVERLAP)
     _check_lines(lines, ledger, dialect, limit, country_names or {}, time_zones or {})
@@ -133,23 +139,6 @@ def _distinct(codes: NDArray[np.int64], within: NDArray[np.int64] | int = 0) -> 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
-
-def _names(
-    opened: list[Opened], columns: Mapping[str, str] | None
-) -> tuple[bool, list[dict[str, str]]]:
-    """Whether this is the feed of Online Retail, and the names of each source's columns."""
-    present = [[str(name) for name in part.frame.columns] for part in opened]
-    if columns is None:
-        own = [
-            online_retail.our_columns(names, part.name)
-            for names, part in zip(present, opened, strict=True)
-        ]
-        if all(own):
-            return True, [names for names in own if names]
-    return False, [
-        our_columns(names, columns, part.name) for names, part in zip(present, opened, strict=True)
-    ]
 
 
 def _refuse_zones(opened: list[Opened], parts: list[Lines]) -> None:

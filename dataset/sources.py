@@ -1,8 +1,11 @@
 """Where order lines come from: frames, Parquet and CSV files, opened with their own names."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,12 +30,14 @@ _NULLABLE = {
 class Opened:
     """One opened source: its lines as they are, text columns as categories.
 
-    typed: False for CSV, where everything is text until it is parsed.
+    typed: False for CSV, where everything is text until it is parsed. repeated: a file that
+    comes later has the very same content.
     """
 
     name: str
     frame: pd.DataFrame
     typed: bool
+    repeated: bool = False
 
 
 def open_sources(source: Source, *, delimiter: str = ",", encoding: str = "utf-8") -> list[Opened]:
@@ -44,13 +49,36 @@ def open_sources(source: Source, *, delimiter: str = ",", encoding: str = "utf-8
     if isinstance(source, pd.DataFrame):
         opened = [Opened("the frame", source, typed=True)]
     else:
-        opened = [_open(path, delimiter, encoding) for path in _paths(source)]
+        paths = _paths(source)
+        opened = [_open(path, delimiter, encoding) for path in paths]
+        repeated = _repeated(paths)
+        opened = [
+            replace(part, repeated=path in repeated)
+            for path, part in zip(paths, opened, strict=True)
+        ]
     for part in opened:
         _check_names(part)
     if not any(len(part.frame) for part in opened):
         names = ", ".join(part.name for part in opened)
         raise BadOrders(names, "there is no order line in it", "check what wrote it")
     return opened
+
+
+def headers(
+    source: str | Path | Sequence[str | Path], *, delimiter: str = ",", encoding: str = "utf-8"
+) -> dict[str, list[str]]:
+    """Name of each file → the names of its columns; lines are not read.
+
+    Raises BadOrders as ``open_sources`` does, as far as the beginning of a file tells.
+    """
+    found = {}
+    for path in _paths(source):
+        with _opening(path):
+            if _kind(path) == "Parquet":
+                found[str(path)] = list(pq.read_schema(path).names)
+            else:
+                found[str(path)] = _csv_names(path, delimiter, encoding)
+    return found
 
 
 def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -84,7 +112,31 @@ def _kind(path: Path) -> str | None:
     return "CSV" if name.endswith((".csv", ".csv.gz")) else None
 
 
+def _repeated(paths: Sequence[Path]) -> set[Path]:
+    """Of files with the very same bytes, all but the last; only files of one size are hashed."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in paths:
+        by_size[path.stat().st_size].append(path)
+    last: dict[bytes, Path] = {}
+    found = set()
+    for path in (path for same in by_size.values() if len(same) > 1 for path in same):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        found |= {last[digest]} if digest in last else set()
+        last[digest] = path
+    return found
+
+
 def _open(path: Path, delimiter: str, encoding: str) -> Opened:
+    with _opening(path):
+        parquet = _kind(path) == "Parquet"
+        table = _parquet(path) if parquet else _csv(path, delimiter, encoding)
+        return Opened(str(path), _frame(table), typed=parquet)
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Refuse what is no file of orders; what goes wrong while it is read names file and remedy."""
     kind = _kind(path)
     if not path.is_file():
         raise BadOrders(str(path), "there is no such file", _CHECK_PATH)
@@ -95,15 +147,13 @@ def _open(path: Path, delimiter: str, encoding: str) -> Opened:
     if path.stat().st_size == 0:
         raise BadOrders(str(path), "the file is empty (0 bytes)", "check what wrote it")
     try:
-        table = _parquet(path) if kind == "Parquet" else _csv(path, delimiter, encoding)
-        frame = _frame(table)
+        yield
     except (pa.ArrowException, OSError, UnicodeError, EOFError) as error:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "it is truncated, damaged or of another kind: copy or write it again"
         if kind == "CSV":
             remedy += ", or say delimiter= and encoding="
         raise BadOrders(str(path), f"cannot be read as {kind} ({cause})", remedy) from error
-    return Opened(str(path), frame, typed=kind == "Parquet")
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -112,12 +162,17 @@ def _parquet(path: Path) -> pa.Table:
     return pq.read_table(path, read_dictionary=text, partitioning=None)
 
 
-def _csv(path: Path, delimiter: str, encoding: str) -> pa.Table:
+def _csv_names(path: Path, delimiter: str, encoding: str) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
         head = stream.read(1 << 16).decode(encoding, errors="replace").lstrip("\ufeff")
     names = next(csv.reader(head.splitlines(keepends=True), delimiter=delimiter), [])
     if len(set(names)) < len(names):
         raise BadOrders(str(path), "two columns have one name", "rename one of them")
+    return names
+
+
+def _csv(path: Path, delimiter: str, encoding: str) -> pa.Table:
+    names = _csv_names(path, delimiter, encoding)
     text = pa.dictionary(pa.int32(), pa.string())
     return pacsv.read_csv(
         path,

@@ -11,7 +11,7 @@ from contracts.searching import run_of
 from rich.console import Console
 from typer.testing import CliRunner
 
-from restock.cli import live, output, search
+from restock.cli import live, output, retrain, search
 from restock.cli.main import app
 from restock.infra.local_store import LocalStore
 from restock.infra.progress import SearchProgress
@@ -89,6 +89,33 @@ def _invoke(monkeypatch: pytest.MonkeyPatch, result: Any, *arguments: str) -> An
     monkeypatch.setattr(output.console, "_width", 200)
     done = CliRunner().invoke(app, ["search", *arguments])
     return done, given
+
+
+@pytest.mark.parametrize("command", ["search", "retrain"])
+@pytest.mark.parametrize(
+    ("header", "arguments", "says"),
+    [
+        ("market;customer_id", ["--delimiter", ";"], "no column order_id, item_id, timestamp"),
+        ("market,kunde", ["--columns", "Kunde=customer_id"], "which is not in it"),
+        ("market", ["--encoding", "nosuch"], "unknown encoding: nosuch"),
+        ("market", ["--delimiter", ";;"], "not one character"),
+    ],
+)
+def test_a_file_without_the_columns_of_orders_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+    header: str,
+    arguments: list[str],
+    says: str,
+) -> None:
+    for module in (search, retrain):
+        monkeypatch.setattr(module, "run", _must_not_run)
+    path = tmp_path / "orders.csv"
+    path.write_text(f"{header}\n1\n")
+    done = CliRunner().invoke(app, [command, "--orders", str(path), *arguments])
+    assert isinstance(done.exception, output.BadUsage)
+    assert says in str(done.exception)
 
 
 def test_what_was_typed_reaches_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from restock.dataset import BadOrders, Interactions, read_orders
+from restock.dataset.online_retail import LEAST_OVERLAP
 
 pytestmark = pytest.mark.unit
 
@@ -194,6 +195,43 @@ def test_a_file_listed_twice(order_lines, tmp_path):
     order_lines().to_csv(path, index=False)
     with pytest.raises(BadOrders, match="listed twice"):
         read_orders([path, tmp_path / ".." / tmp_path.name / "orders.csv"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_copy_of_a_file_counts_once_and_its_lines_are_set_aside(
+    order_lines, tmp_path, suffix, copies
+):
+    a, b = order_lines(4), order_lines(4, customer_id=["D"] * 4)  # of one size, as CSV
+    for name, frame in {"a": a, "b": b}.items():
+        path = tmp_path / f"{name}{suffix}"
+        frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    before = read_orders(tmp_path)
+    for copy in range(copies):
+        (tmp_path / f"b copy {copy}{suffix}").write_bytes((tmp_path / f"b{suffix}").read_bytes())
+    after = read_orders(tmp_path)
+    wanted, found = (Interactions.from_frame(clean.orders).hash for clean in (before, after))
+    assert found == wanted
+    assert len(after.quarantine) == 4 * copies and set(after.quarantine["customer_id"]) == {"D"}
+    assert set(after.quarantine["reason"]) == {"in a file with the same content as another"}
+    assert after.report.lines_read == before.report.lines_read + 4 * copies
+
+
+def test_a_copy_of_a_feed_that_knows_overlaps_counts_once(retail_lines, tmp_path):
+    retail_lines(2 * LEAST_OVERLAP).to_csv(tmp_path / "a.csv", index=False)
+    wanted = read_orders(tmp_path).orders
+    (tmp_path / "b.csv").write_bytes((tmp_path / "a.csv").read_bytes())
+    found = read_orders(tmp_path).orders
+    assert len(found) == 2 * LEAST_OVERLAP
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), wanted.reset_index(drop=True))
+
+
+def test_files_that_hold_no_line_may_be_alike(order_lines, tmp_path):
+    for name in ("a", "b"):
+        order_lines().iloc[:0].to_csv(tmp_path / f"{name}.csv", index=False)
+    order_lines().to_csv(tmp_path / "c.csv", index=False)
+    clean = read_orders(tmp_path)
+    assert len(clean.orders) == 3 and clean.quarantine.empty
 
 
 def test_two_columns_of_one_name(order_lines, tmp_path):
