@@ -17,6 +17,9 @@ class DriftPolicy(BaseModel):
     least_customers: int = Field(default=50, ge=10)
     """A window with fewer ordering customers is not tested."""
 
+    label_delay_days: int = Field(default=2, ge=0)
+    """Orders of so many days may still arrive: what lists came to on them is not final."""
+
     false_alarms: float = Field(default=0.03, gt=0, lt=1)
     """Share of the days on which any market at all may alarm though no data drifted."""
 
