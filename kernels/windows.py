@@ -31,6 +31,7 @@ def slide(
     ends: Counts,
     width: int,
     before: int,
+    late: int,
 ) -> Floats:
     """Compare the days [end - width, end) with the ``before`` days that precede them.
 
@@ -42,9 +43,9 @@ def slide(
 
     LINES, LINES_BEFORE: lines in the window and before it. JS: Jensen-Shannon distance of the
     items (base 2). NEW: share of the lines of customers known before the window that are on
-    items first sold in it. LOST: share of the usual demand of these customers that is missing,
-    beyond chance: with λ_i the lines of an item before, scaled to theirs now,
-    sum λ_i (1[none now] - exp(-λ_i)) / sum λ_i. SOLD: items sold.
+    items first sold in it. LOST: share of the usual demand of these customers that is missing in
+    the last ``late`` days, beyond chance: with λ_i the lines of an item before, scaled to
+    theirs then, sum λ_i (1[none] - exp(-λ_i)) / sum λ_i. SOLD: items sold.
     PRICE_LEVEL: median over items, sold twice on both sides, of the log ratio of the geometric
     mean prices. PRICE_NET: share of them that rose by more than 5 % less the share that fell.
     RANGE_NET: the same of the range where it is largest in |share| sqrt(items), times
@@ -54,7 +55,7 @@ def slide(
     """
     n_items = first_day.size
     now, then = np.zeros(n_items, np.int64), np.zeros(n_items, np.int64)
-    known = np.zeros(n_items, np.int64)
+    known, recent = np.zeros(n_items, np.int64), np.zeros(n_items, np.int64)
     price_now, price_then = np.zeros(n_items), np.zeros(n_items)
     room, net, pairs = np.empty(n_items), np.zeros(ranges), np.zeros(ranges, np.int64)
     found = np.full((ends.size, COLUMNS), np.nan)
@@ -70,12 +71,14 @@ def slide(
         _move(indptr, item, log_price, b, start, 1, then, price_then)
         _move(indptr, item, log_price, a, begin, -1, then, price_then)
         a, b, c = begin, start, end
-        known[:] = 0
+        known[:], recent[:] = 0, 0
         for line in range(indptr[start], indptr[end]):
-            known[item[line]] += since[line] < start
+            if since[line] < start:
+                known[item[line]] += 1
+                recent[item[line]] += line >= indptr[end - late]
         _compare(
-            now, then, known, price_now, price_then, first_day, start, range_of, room, net, pairs,
-            found[row],
+            now, then, known, recent, price_now, price_then, first_day, start, range_of, room, net,
+            pairs, found[row],
         )  # fmt: skip
     return found
 
@@ -93,11 +96,11 @@ def _move(
 
 @kernel
 def _compare(
-    now: Counts, then: Counts, known: Counts, price_now: Floats, price_then: Floats,
+    now: Counts, then: Counts, known: Counts, recent: Counts, price_now: Floats, price_then: Floats,
     first_day: Ints, start: int, range_of: Ints, room: Floats, net: Floats, pairs: Counts,
     row: Floats,
 ) -> None:  # fmt: skip
-    n, m, k = now.sum(), then.sum(), max(known.sum(), 1)
+    n, m, k, r = now.sum(), then.sum(), max(known.sum(), 1), max(recent.sum(), 1)
     row[LINES], row[LINES_BEFORE] = n, m
     if n == 0 or m == 0:
         return
@@ -108,9 +111,9 @@ def _compare(
         p, q = then[i] / m, now[i] / n
         if p > 0.0:
             divergence += 0.5 * p * math.log2(2.0 * p / (p + q))
-            usual = then[i] * (k / m)
+            usual = then[i] * (r / m)
             lost -= usual * math.exp(-usual)
-            if known[i] == 0:
+            if recent[i] == 0:
                 lost += usual
         if q > 0.0:
             divergence += 0.5 * q * math.log2(2.0 * q / (p + q))
@@ -126,14 +129,14 @@ def _compare(
             if range_of[i] >= 0:
                 net[range_of[i]] += moved
                 pairs[range_of[i]] += 1
-    row[JS], row[NEW], row[LOST], row[SOLD] = math.sqrt(max(divergence, 0.0)), new, lost / k, sold
+    row[JS], row[NEW], row[LOST], row[SOLD] = math.sqrt(max(divergence, 0.0)), new, lost / r, sold
     if paired == 0:
         return
     row[PRICE_LEVEL], row[PRICE_NET] = np.median(room[:paired]), rose / paired
     row[RANGE], row[RANGE_NET] = -1.0, 0.0
-    for r in range(net.size):
-        if pairs[r] >= LEAST_PAIRS and abs(net[r]) / math.sqrt(pairs[r]) > abs(row[RANGE_NET]):
-            row[RANGE_NET], row[RANGE] = net[r] / math.sqrt(pairs[r]), r
+    for g in range(net.size):
+        if pairs[g] >= LEAST_PAIRS and abs(net[g]) / math.sqrt(pairs[g]) > abs(row[RANGE_NET]):
+            row[RANGE_NET], row[RANGE] = net[g] / math.sqrt(pairs[g]), g
 
 
 @kernel
@@ -175,15 +178,3 @@ def levels(
             step = min(max(value[line] - level[i], -most), most)
             level[i] += step / min(seen[i], memory)
     return off
-
-
-@kernel
-def medians(indptr: Counts, value: Floats) -> Floats:
-    """The median of each day's values, NaN left out; NaN for a day without any."""
-    found = np.full(indptr.size - 1, np.nan)
-    for day in range(found.size):
-        there = value[indptr[day] : indptr[day + 1]]
-        there = there[~np.isnan(there)]
-        if there.size:
-            found[day] = np.median(there)
-    return found

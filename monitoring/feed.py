@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.windows import levels, medians
+from restock.kernels.windows import levels
 from restock.monitoring.holidays import after_holidays, holidays
 from restock.monitoring.market_days import MarketDays
 from restock.monitoring.usual import moves, threshold, usual
@@ -14,21 +14,23 @@ from restock.monitoring.usual import moves, threshold, usual
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-LEAST_LINES, LEAST_ORDERS = 20, 8
-"""A day with fewer says nothing about scales and repetitions: one customer is not the feed."""
+LEAST_LINES, LEAST_ORDERS, MOST_POOLED = 20, 8, 7
+"""One customer is not the feed: days are pooled up to a week until there are as many."""
 SCALED = float(np.log(5))
 """A price off by more than this factor is in another unit: pence, cases, another currency."""
-MOST_SCALED = 0.2
+MOST_SCALED = 0.1
 MOST_REPEATED = 0.5
 REPEATED_WITHIN = 7
 DOUBLED, ALL_EVEN = 0.4, 0.99
 """Quantities up by e ** 0.4 at least, and all of them even: lines were added up twice."""
 MORE_ASIDE, LEAST_ASIDE = 0.1, 10
-ASIDE_DAYS, LEVEL_DAYS = 56, 28
+ASIDE_DAYS, ASIDE_POOLED, LEVEL_DAYS = 56, 3, 28
 RUNS = {2: 0.1, 3: 0.3, 5: 0.5, 10: 0.5}
 """Business days that are looked at together → share of the expected orders that is a collapse."""
 STOPPED = 0.15
 """The same when business comes back after holidays."""
+OVERDISPERSION, LEAST_DUE = 2.0, 12
+"""Variance of a run's orders in units of Poisson's, at least; expected orders below say nothing."""
 WEEKS = 6
 MEMORY, MOST_STEP = 20.0, 0.5
 
@@ -49,23 +51,23 @@ class Feed:
     def of(cls, days: MarketDays, chance: float) -> Self:
         """Judge every day by what was known then. chance: of a false collapse, per day."""
         lines = np.diff(days.indptr)
-        many = (lines >= LEAST_LINES) & (np.diff(days.orders.indptr) >= LEAST_ORDERS)
+        pools = _Pools.of(days)
         price = levels(days.indptr, days.item, days.log_price, _items(days), MEMORY, MOST_STEP)
         amount = levels(days.indptr, days.item, days.log_quantity, _items(days), MEMORY, MOST_STEP)
-        scaled = _mean(days, np.where(np.isnan(price), np.nan, np.abs(price) > SCALED))
-        amounts = medians(days.orders.indptr, _per_order(days, amount))
+        scaled = pools.mean(np.where(np.isnan(price), np.nan, np.abs(price) > SCALED))
+        amounts = pools.mean(amount)
         amounts = amounts - _before(amounts, LEVEL_DAYS, 0.5)
-        even = _mean(days, days.quantity % 2 == 0)
-        repeated = _mean(days, _repeated(days))
+        even = pools.mean(days.quantity % 2 == 0)
+        repeated = pools.mean(_repeated(days))
         aside, usual_aside = _aside(days, lines)
         collapsed, volume, expected = _volume(days, chance)
         usually_even = _before(even, ASIDE_DAYS, 0.9)
         with np.errstate(invalid="ignore"):
             wrong = {
-                "prices": many & (scaled >= MOST_SCALED),
-                "quantities": many & (np.abs(amounts) >= SCALED),
-                "doubled": many & (amounts >= DOUBLED) & (even >= ALL_EVEN) & (usually_even < 0.95),
-                "repeated": many & (repeated >= MOST_REPEATED),
+                "prices": (scaled >= MOST_SCALED),
+                "quantities": np.abs(amounts) >= SCALED,
+                "doubled": (amounts >= DOUBLED) & (even >= ALL_EVEN) & (usually_even < 0.95),
+                "repeated": repeated >= MOST_REPEATED,
                 "quarantined": (days.quarantined >= LEAST_ASIDE)
                 & (aside >= usual_aside + MORE_ASIDE),
                 "orders": collapsed,
@@ -104,15 +106,36 @@ def _per_order(days: MarketDays, of_line: NDArray[Any]) -> Floats:
         )
 
 
-def _mean(days: MarketDays, of_line: NDArray[Any]) -> Floats:
-    """The mean over each day's orders; NaN for a day without any."""
-    means = _per_order(days, of_line)
-    told = ~np.isnan(means)
-    day = days.orders.day[told]
-    with np.errstate(invalid="ignore"):
-        return np.asarray(
-            np.bincount(day, means[told], days.days) / np.bincount(day, minlength=days.days)
-        )
+@dataclass(frozen=True)
+class _Pools:
+    """For each day the days up to it that have enough orders to judge by.
+
+    first: int64 (days). enough: bool, False where a week is too short, and without orders.
+    """
+
+    days: MarketDays
+    first: NDArray[np.int64]
+    enough: Flags
+
+    @classmethod
+    def of(cls, days: MarketDays) -> Self:
+        orders, lines = days.orders.indptr, days.indptr
+        end = np.arange(days.days)
+        first = np.searchsorted(orders, orders[1:] - LEAST_ORDERS, side="right") - 1
+        enough = (first >= 0) & (end - first < MOST_POOLED) & (orders[1:] > orders[:-1])
+        first = np.maximum(first, 0)
+        return cls(days, first, enough & (lines[1:] - lines[first] >= LEAST_LINES))
+
+    def mean(self, of_line: NDArray[Any]) -> Floats:
+        """The mean over the orders of each day's pool; NaN where they are too few."""
+        means = _per_order(self.days, of_line)
+        told = ~np.isnan(means)
+        day = self.days.orders.day[told]
+        sums = np.bincount(day, means[told], self.days.days).astype(np.float64)
+        total, many = _running(sums), _running(np.bincount(day, minlength=self.days.days))
+        with np.errstate(invalid="ignore"):
+            mean = (total[1:] - total[self.first]) / (many[1:] - many[self.first])
+        return np.where(self.enough, mean, np.nan)
 
 
 def _repeated(days: MarketDays) -> Flags:
@@ -127,9 +150,12 @@ def _repeated(days: MarketDays) -> Flags:
 
 
 def _aside(days: MarketDays, lines: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Share of each day's lines that were set aside, and the most in the 56 days before."""
+    """Share of the lines of three days that was set aside, and the most in 56 days before."""
+    aside, good = _running(days.quarantined), _running(lines)
+    first = np.maximum(np.arange(days.days) - ASIDE_POOLED + 1, 0)
+    more, rest = aside[1:] - aside[first], good[1:] - good[first]
     with np.errstate(invalid="ignore"):
-        share = days.quarantined / (days.quarantined + lines)
+        share = more / (more + rest)
     return share, _before(share, ASIDE_DAYS, 1.0)
 
 
@@ -148,7 +174,7 @@ def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
 
     A day's expectation is the mean of the middle four of the same weekday's six before, holidays
     left out. Over a run of business days the log ratio of orders to expectation is held against
-    what it usually was, and against chance (variance 1.5 times Poisson's).
+    what it usually was, and against chance (``OVERDISPERSION``).
     """
     orders = np.diff(days.orders.indptr).astype(np.float64)
     quiet = holidays(days.first, days.days)
@@ -162,14 +188,14 @@ def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
         came, due = _sums(orders[business], run), _sums(expected[business], run)
         ratio = np.log((came + 0.5) / (due + 0.5))
         known = usual(ratio, np.maximum(due, 1).astype(np.int64), run, 26)
-        least = np.sqrt(1.5 / np.maximum(due, 1))
+        least = np.sqrt(OVERDISPERSION / np.maximum(due, 1))
         move = moves(ratio, known, least)
         last = business[run - 1 :]
         share = came / np.maximum(due, 1e-9)
         low = (
             (share <= np.where(slow[last], min(STOPPED, most), most))
             & (move <= -threshold(known.windows, chance))
-            & (due >= 8)
+            & (due >= LEAST_DUE)
         )
         lowest[last] = np.fmin(lowest[last], share)
         for n in np.flatnonzero(low):
@@ -190,6 +216,10 @@ def _expected(orders: Floats) -> Floats:
     return found
 
 
+def _running(values: NDArray[Any]) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
 def _sums(values: Floats, run: int) -> Floats:
-    total = np.concatenate([[0.0], np.cumsum(values)])
+    total = _running(values)
     return np.asarray(total[run:] - total[:-run])

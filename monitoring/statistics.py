@@ -36,14 +36,21 @@ class Statistic(NamedTuple):
 STATISTICS = (
     Statistic("price_level", "price of the same items", "price shock", "both", 0.02, 0.005, "log"),
     Statistic(
-        "price_net", "items dearer by 5 % less cheaper ones", "price shock", "both", 0.15, 0.03
+        "price_net", "items dearer by 5 % less cheaper ones", "price shock", "both", 0.2, 0.03
     ),
     Statistic(
         "range_prices", "the same of the category that moved most", "price shock", "both", 2.0, 0.5
     ),
     Statistic("lost_item_rate", "usual demand now gone", "lost supplier", "up", 0.04, 0.005),
     Statistic("new_item_rate", "lines on new items", "new assortment", "up", 0.03, 0.003),
-    Statistic("new_customer_share", "customers who are new", "new customers", "up", 0.08, 0.02),
+    Statistic(
+        "new_customers", "rise of the share of customers who never ordered before",
+        "new customers", "up", 0.08, 0.02,
+    ),
+    Statistic(
+        "unseen_customers", "rise of the share of customers new or back after half a year",
+        "new customers", "up", 0.08, 0.02,
+    ),
     Statistic(
         "item_js", "distance of the item mix", "behaviour", "up", 0.03, 0.01, by_customer=True
     ),

@@ -57,6 +57,16 @@ class Watched:
                 found.append((judged, row))
         return found
 
+    def suspects(self) -> list[int]:
+        """The days on which anything at all is beyond a threshold of alarms."""
+        found = np.zeros(self.days.days + 1, dtype=bool)
+        for judged in self.judged:
+            for alarmed in judged.alarmed.values():
+                found[judged.windows.ends[alarmed]] = True
+        for day in np.flatnonzero(self.feed.bad):
+            found[day + 1 : day + 1 + FEED_DAYS] = True
+        return np.flatnonzero(found).tolist()
+
     def faults(self, day: int) -> dict[str, NDArray[np.int64]]:
         """What is wrong with the feed in the last days: fault → the days it was seen on."""
         first = max(day - FEED_DAYS, 0)
@@ -76,6 +86,11 @@ class Watched:
                 return named
             moved.remove(named[1])
         return None
+
+    def named(self, day: int) -> Cause | None:
+        """The cause alone."""
+        named = self.cause(day)
+        return named[0] if named else None
 
     def category(self, move: Move) -> str:
         """The category whose prices moved most in the newest window of a move's length."""

@@ -12,6 +12,10 @@ from restock.monitoring.market_days import MarketDays
 Floats = NDArray[np.float64]
 BEFORE = 4
 """A window is compared with so many lengths of it before: less noise than one against one."""
+LATE = 7
+"""What is gone is gone from the last half of a window, but not from less than a week."""
+AWAY = 182
+"""Days after which a customer who comes back is as good as new."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +43,16 @@ class Windows:
         found = kernels.slide(
             days.indptr, days.item, days.log_price, since, days.first_sold, days.range_of,
             len(days.ranges), ends, width, width * BEFORE,
+            max(width // 2, min(width, LATE)),
         ).T  # fmt: skip
         customers = kernels.ordering_customers(orders.indptr, orders.previous, ends, width)
+        earlier = np.sum(
+            [
+                kernels.ordering_customers(orders.indptr, orders.previous, end, width)
+                for end in (ends - width * n for n in range(1, BEFORE + 1))
+            ],
+            axis=0,
+        )
 
         def within(per_day: Floats, first: NDArray[np.int64], end: NDArray[np.int64]) -> Floats:
             total = np.concatenate([[0.0], np.cumsum(per_day)])
@@ -49,6 +61,8 @@ class Windows:
         start = ends - width
         per_day = np.bincount(orders.day, minlength=days.days).astype(np.float64)
         number, lines = within(per_day, start, ends), found[kernels.LINES]
+        away = np.where(orders.previous < 0, days.days, orders.day - orders.previous) > AWAY
+        unseen = np.bincount(orders.day[away], minlength=days.days).astype(np.float64)
         newcomers = np.bincount(days.first_ordered, minlength=days.days).astype(np.float64)
         mean_lines = _daily(orders.day, np.log(orders.lines), days.days)
         mean_value = _daily(orders.day, np.log(np.maximum(orders.value, 1e-9)), days.days)
@@ -56,7 +70,14 @@ class Windows:
         aside[np.isnan(days.quarantined).any()] = np.nan
         with np.errstate(divide="ignore", invalid="ignore"):
             values = {
-                "new_customer_share": within(newcomers, start, ends) / customers,
+                "new_customers": within(newcomers, start, ends) / customers
+                - within(newcomers, begin, start) / earlier,
+                "unseen_customers": np.where(
+                    begin >= AWAY,
+                    within(unseen, start, ends) / customers
+                    - within(unseen, begin, start) / earlier,
+                    np.nan,
+                ),
                 "item_js": found[kernels.JS],
                 "new_item_rate": found[kernels.NEW],
                 "lost_item_rate": found[kernels.LOST],

@@ -14,7 +14,10 @@ _WORDS = {
     "(usually {low} to {high})",
     "new_item_rate": "{value} of the lines are of items never sold before "
     "(usually {low} to {high})",
-    "new_customer_share": "{value} of the customers are new (usually {low} to {high})",
+    "new_customers": "The share of customers who never ordered before moved by {value} "
+    "(usually {low} to {high})",
+    "unseen_customers": "The share of customers new or back after half a year moved by {value} "
+    "(usually {low} to {high})",
     "item_js": "What is ordered is another mix of items: distance {value} "
     "(usually {low} to {high})",
     "category_js": "What is ordered is another mix of categories: distance {value} "
@@ -29,8 +32,10 @@ _WORDS = {
     "quarantined_share": "{value} of the lines were set aside (usually {low} to {high})",
 }
 _SHARES = {
-    "price_net", "lost_item_rate", "new_item_rate", "new_customer_share", "quarantined_share",
+    "price_net", "lost_item_rate", "new_item_rate", "new_customers",
+    "unseen_customers", "quarantined_share",
 }  # fmt: skip
+_POSITIVE = {"new_item_rate", "item_js", "category_js", "weekday_js", "quarantined_share"}
 _FAULTS = {
     "prices": "{share} of the prices are off by a factor of five or more",
     "quantities": "quantities are {times} times what they were",
@@ -46,7 +51,7 @@ def of_move(move: Move, category: str, plan: Planned | None = None) -> str:
     name, shown = move.statistic.name, move.statistic.shown
     form = "{:.1%}" if name in _SHARES else "{:.3g}"
     low, high = shown(move.low), shown(move.high)
-    if move.statistic.side == "up" and move.statistic.scale == "plain":
+    if move.statistic.name in _POSITIVE:
         low = max(low, 0.0)
     text = _WORDS[name].format(
         value=form.format(shown(move.value)),
