@@ -94,8 +94,14 @@ def history(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fal
     console.print(table)
 
 
-def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = False) -> None:
-    """Return a market to the publication before the current one.
+def rollback(
+    market: Annotated[str, MARKET],
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Return to the plan before, past its refits.")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Return a market to the publication before the current one, or to the plan before.
 
     A plan that is left by it is barred: it may come back when its evidence has changed. Where
     the publication before is of the same plan, the next night refits and publishes that plan.
@@ -108,7 +114,7 @@ def rollback(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fa
     settings = load_settings()
     with bad:
         known_market(store, market)
-        champion = roll_back(store, market)
+        champion = roll_back(store, market, to_plan_before=plan)
         point_champion(settings, market, champion.publication)
     if as_json:
         print_json(champion.model_dump(mode="json"))

@@ -39,6 +39,10 @@ def retrain(
             help="Publish lists however much they changed since the last publication.",
         ),
     ] = False,
+    because: Annotated[
+        str | None,
+        typer.Option(help="The alert that asks for it, as in FR-2011-11-30-price-shock."),
+    ] = None,
     runner: Runner = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -59,6 +63,7 @@ def retrain(
         "eligibility": eligibility,
         "reading": options.reading(columns, time_format, delimiter, encoding),
         "accept_changes": accept_changes,
+        "because": _alert(settings, because) if because else None,
     }
     options.check_columns(orders, parameters["reading"])
     night = _run(settings, parameters, quiet=as_json)
@@ -67,6 +72,15 @@ def retrain(
     else:
         _show(night, settings)
     raise typer.Exit(1 if night.failed else 0)
+
+
+def _alert(settings: Any, because: str) -> str:
+    """The id, if there is such an alert: told before a server starts. BadUsage."""
+    from restock.infra.alerts import read_alert
+    from restock.infra.store import StoreError, open_store
+
+    with bad_input(ValueError, StoreError):
+        return read_alert(open_store(settings=settings), because).id
 
 
 def _flow() -> Any:

@@ -20,7 +20,8 @@ def run_name() -> str:
     which = title(given["markets"]) if given.get("markets") else given.get("group") or "all markets"
     day = given.get("as_of")
     before = f" before {day}" if day and day != "scheduled" else ""
-    return f"retrain {which}{before}"
+    why = f" because of {given['because']}" if given.get("because") else ""
+    return f"retrain {which}{before}{why}"
 
 
 @flow(
@@ -37,6 +38,7 @@ def retrain(
     eligibility: str | None = None,
     reading: dict[str, Any] | None = None,
     accept_changes: bool = False,
+    because: str | None = None,
 ) -> Night:
     """Retrain every market, or some, and publish what passed the gate.
 
@@ -46,13 +48,16 @@ def retrain(
     scheduled start; None: the day after the last order). eligibility: table of the items that
     may be offered (None: every item that a market sells). reading: how the file is written:
     columns, time_format, delimiter, encoding, as ``read_orders`` takes them. accept_changes:
-    publish lists however much they changed since the last publication.
+    publish lists however much they changed since the last publication. because: id of the alert
+    that asks for it; the run, the report and MLflow name it.
 
     Markets fail one by one: the others publish, and the run then ends Failed and names them.
     """
     started = time.monotonic()
     warm_up()
-    prepared = tasks.prepare(orders, markets, group, as_of, eligibility, reading, accept_changes)
+    prepared = tasks.prepare(
+        orders, markets, group, as_of, eligibility, reading, accept_changes, because
+    )
     judged = fan_out(tasks.judge_batch, prepared, prepared.judging(), "judging")
     decided = tasks.choose(prepared, judged.results, judged.failures)
     staged = fan_out(tasks.refit_batch, prepared, prepared.refitting(decided), "refitting")

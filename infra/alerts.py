@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from restock.dataset.columns import MARKET_PATTERN
+from restock.infra.night import Because
 from restock.infra.records import SCHEMA_VERSION, Record
 from restock.infra.store import NotFound, Store
 from restock.monitoring.findings import Action, Cause, Finding, Kind, Severity
@@ -45,6 +46,11 @@ class Alert(Record):
             report=report,
             raised=raised,
         )
+
+    @property
+    def because(self) -> Because:
+        """What a night that answers it says of it."""
+        return Because(id=self.id, cause=self.cause, evidence=self.evidence, report=self.report)
 
 
 _SHARED = ("market", "as_of", "kind", "cause", "severity", "action", "evidence")

@@ -85,14 +85,24 @@ def sync_champion(store: Store, market: str) -> Champion | None:
     raise Conflict(f"{key} keeps changing: {_ATTEMPTS} attempts to follow the pointer failed")
 
 
-def rollback(store: Store, market: str) -> Champion:
+def rollback(
+    store: Store,
+    market: str,
+    *,
+    to_plan_before: bool = False,
+    effective: dt.date | None = None,
+) -> Champion:
     """Return a market to the publication before the current one and bar the plan it leaves.
+
+    to_plan_before: to the last publication of the plan before, however often the current plan
+    was refitted since; what was published in between is withdrawn. effective: first day of
+    orders that the step holds for, where it is not today's (None: as the record says).
 
     The barred plan may return when its evidence has changed. A plan that stays in service
     (the publication before is of the same plan) is not barred. NotFound when nothing is
     published; StoreError when there is nothing to return to.
     """
-    step_back(store, market)
+    step_back(store, market, to_plan_before=to_plan_before, effective=effective)
     champion = sync_champion(store, market)
     if champion is None:
         raise NotFound(f"{market}: the publication was removed during the rollback")

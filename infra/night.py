@@ -3,15 +3,11 @@
 import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from restock.infra.records import Record
 
 State = Literal["published", "unchanged", "held", "failed"]
-
-
-class Record(BaseModel):
-    """Base of the records below: immutable, and strict about its fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Estimate(Record):
@@ -60,14 +56,26 @@ class MarketOutcome(Record):
     search: str = ""
     replaced: bool = False
     basis: str = ""
-    metrics: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = Field(default_factory=dict)
     leaderboard: tuple[Row, ...] = ()
     publication: str | None = None
     model: str | None = None
 
 
+class Because(Record):
+    """The alert that asked for a night: its id, what was found, and the market's page."""
+
+    id: str
+    cause: str
+    evidence: str
+    report: str = ""
+
+
 class Night(Record):
-    """A whole night: what went in, what came out of each market, and where to read on."""
+    """A whole night: what went in, what came out of each market, and where to read on.
+
+    because: the alert that asked for it; None for a night that was simply due.
+    """
 
     as_of: dt.date
     token: str
@@ -78,6 +86,7 @@ class Night(Record):
     markets: tuple[MarketOutcome, ...]
     report: str = ""
     seconds: float = 0.0
+    because: Because | None = None
 
     @property
     def failed(self) -> list[str]:

@@ -116,22 +116,32 @@ def make_current(store: Store, manifest: Manifest, *, replaces: str | None) -> P
     return _move(store, Pointer.published(manifest, now), etag)
 
 
-def step_back(store: Store, market: str) -> Pointer:
+def step_back(
+    store: Store,
+    market: str,
+    *,
+    to_plan_before: bool = False,
+    effective: dt.date | None = None,
+) -> Pointer:
     """Swap the pointer to the publication before the current one, and bar the plan left.
 
-    ``champions.rollback`` is what people want: it moves the champion record as well.
-    NotFound when nothing is published; StoreError when there is nothing to return to.
+    ``champions.rollback`` is what people want: it moves the champion record as well, and says
+    what the arguments mean. NotFound when nothing is published; StoreError when there is nothing
+    to return to.
     """
     now, etag = _read_pointer(store, market)
     if now is None:
         raise NotFound(f"{market}: nothing is published: run restock retrain --markets {market}")
     if now.previous is None:
         raise StoreError(f"{market}: {now.token} is the first publication: nothing to return to")
-    manifest = read_manifest(store, market, now.previous)
+    target = now.plan_before if to_plan_before else now.previous
+    if target is None:
+        raise StoreError(f"{market}: {now.plan_label} is the first plan: none to return to")
+    manifest = read_manifest(store, market, target)
     if manifest is None:
-        raise NotFound(f"{market}: the publication {now.previous} is no longer in {store.uri}")
+        raise NotFound(f"{market}: the publication {target} is no longer in {store.uri}")
     verify(store, manifest)
-    return _move(store, now.rolled_back(manifest), etag)
+    return _move(store, now.rolled_back(manifest, effective), etag)
 
 
 def current(store: Store, market: str) -> Pointer | None:

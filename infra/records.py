@@ -117,6 +117,8 @@ class Step(Record):
     """``as_of`` of the publication that brought this plan into service."""
     previous: str | None
     """The token that a rollback from here returns to."""
+    effective: dt.date | None = None
+    """First day of orders on which it holds, where that is not ``as_of``: of a roll-back."""
 
 
 class Bar(Record):
@@ -150,6 +152,17 @@ class Pointer(Step):
         """This move alone."""
         return Step(**{name: getattr(self, name) for name in Step.model_fields})
 
+    @property
+    def plan_before(self) -> str | None:
+        """The last publication of a plan that is neither this one nor barred; None: no such."""
+        not_these = {self.plan_key, *(bar.plan_key for bar in self.barred)}
+        others = (
+            step.token
+            for step in reversed(self.trail)
+            if step.plan_key not in not_these and step.token not in self.withdrawn
+        )
+        return next(others, None)
+
     def knows(self, token: str) -> bool:
         """Whether a publication was current once, as far as the trail tells."""
         return _last(self.trail, token) is not None
@@ -169,12 +182,15 @@ class Pointer(Step):
             trail=_trail(now),
         )
 
-    def rolled_back(self, manifest: Manifest) -> "Pointer":
+    def rolled_back(self, manifest: Manifest, effective: dt.date | None = None) -> "Pointer":
         """The pointer that returns to an earlier publication and bars the plan left behind.
 
-        A plan that stays in service (it was only refitted) is not barred.
+        A plan that stays in service (it was only refitted) is not barred. Everything that was
+        current since that publication is withdrawn.
         """
-        withdrawn = (*self.withdrawn, self.token)[-TRAIL_STEPS:]
+        since = [step.token for step in reversed(self.trail)]
+        left = since[: since.index(manifest.token)] if manifest.token in since else []
+        withdrawn = (*self.withdrawn, *reversed(left), self.token)[-TRAIL_STEPS:]
         origin = _last(self.trail, manifest.token)
         before = origin
         while before is not None and before.previous in withdrawn:
@@ -188,13 +204,15 @@ class Pointer(Step):
             token=self.token,
             at=move["at"],
         )
-        others = tuple(one for one in self.barred if one.plan_key != bar.plan_key)
+        back = manifest.plan.key  # in service again: no longer barred
+        others = tuple(one for one in self.barred if one.plan_key not in (bar.plan_key, back))
         return Pointer(
             **move,
+            effective=effective,
             since=origin.since if origin else manifest.as_of,
             previous=before.previous if before else None,
             withdrawn=withdrawn,
-            barred=self.barred if bar.plan_key == manifest.plan.key else (*others, bar),
+            barred=others if bar.plan_key == back else (*others, bar),
             trail=_trail(self),
         )
 

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from restock.infra.night import Estimate, Record
+from restock.infra.night import Estimate
 from restock.infra.placement import Resource
-from restock.infra.records import Plan
+from restock.infra.records import Plan, Record
 from restock.tuning.trials import Failure
 
 State = Literal["adopted", "kept", "failed"]

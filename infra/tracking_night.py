@@ -33,7 +33,10 @@ def night_record(night: Night, decided: Decided) -> NightRecord:
 
 
 def _tags(night: Night) -> dict[str, str]:
-    return {"as_of": night.as_of.isoformat(), "snapshot": night.snapshot}
+    about = {"as_of": night.as_of.isoformat(), "snapshot": night.snapshot}
+    if night.because is None:
+        return about
+    return about | {"because": night.because.id, "because_of": night.because.evidence}
 
 
 def _market(night: Night, outcome: MarketOutcome, choice: Choice) -> MarketRecord:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict
 
 from restock.evaluation.contest import Unit, judge
 from restock.infra import judgements, publishing, reporting, tracking
+from restock.infra.alerts import read_alert
 from restock.infra.deciding import Decided, decide
 from restock.infra.eligible import keep_eligibility, load_eligibility
 from restock.infra.feed import take_in
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import load_markets
-from restock.infra.night import Night
+from restock.infra.night import Because, Night
 from restock.infra.programme import Programme, plan_night
 from restock.infra.refitting import Refitting, RefitUnit, Staged
 from restock.infra.runners import thread_plan
@@ -38,6 +39,7 @@ class Prepared(BaseModel):
     programme: Programme
     eligibility: str | None
     accept_changes: bool
+    because: Because | None
     workers: int
 
     def judging(self) -> list[list[Unit]]:
@@ -64,10 +66,12 @@ def prepare(
     eligibility: str | None,
     reading: dict[str, Any] | None,
     accept_changes: bool,
+    because: str | None,
 ) -> Prepared:
     """Read the orders, store the snapshot, and decide what the night does."""
     settings = load_settings()
     store, declared = open_store(settings=settings), load_markets(settings)
+    alert = read_alert(store, because) if because else None
     # creating MLflow's database takes seconds: meanwhile the workers judge
     threading.Thread(target=tracking.prepare, args=[settings], daemon=True).start()
     feed = take_in(store, declared, orders, markets, group, as_of, reading)
@@ -76,6 +80,7 @@ def prepare(
         programme=plan_night(store, feed.ingested, declared, feed.wanted),
         eligibility=keep_eligibility(store, eligibility) if eligibility else None,
         accept_changes=accept_changes,
+        because=alert.because if alert else None,
         workers=thread_plan(settings).slots,
     )
 
@@ -142,7 +147,8 @@ def publish(
     for unit, reason in failures:
         staged |= {market: Staged(market=market, error=reason) for market in unit.markets}
     published = publishing.publish_all(store, prepared.programme, staged)
-    return publishing.record(prepared.ingested, prepared.programme, decided, published)
+    night = publishing.record(prepared.ingested, prepared.programme, decided, published)
+    return night.model_copy(update={"because": prepared.because})
 
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report")

@@ -213,6 +213,8 @@ def test_rolling_back_returns_to_the_publication_before(
         (["--columns", "Kunde"], "write it as Kunde=customer_id"),
         (["--runner", "spark"], "use threads, dask"),
         (["--eligibility", "empty.csv"], "is empty"),
+        (["--because", "FR-2011-11-30-price-shock"], "there is no alert FR-2011-11-30"),
+        (["--because", "../../x"], "they look like FR-2011-11-30-price-shock"),
     ],
 )
 def test_bad_input_is_one_sentence_and_changes_nothing(

@@ -1,11 +1,19 @@
 """The champion record: it follows the publication pointer."""
 
+import datetime as dt
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from contracts.publications import REORDER, SAR, Wrapped, lose, publish, staged
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from restock.infra.champions import read_champion, rollback, sync_champion
 from restock.infra.local_store import LocalStore
-from restock.infra.publications import current, make_current
+from restock.infra.publications import Superseded, current, make_current
 from restock.infra.store import Conflict, NotFound, StoreError
 
 pytestmark = pytest.mark.unit
@@ -144,3 +152,55 @@ def make_next(store: LocalStore, night: int, *plan: object, **options: str) -> N
 
 def _die() -> None:
     raise RuntimeError("the process died")
+
+
+def test_one_step_returns_to_the_plan_before_past_its_refits(store: LocalStore) -> None:
+    publish(store, 0)
+    publish(store, 1)
+    for day in (2, 3, 4):
+        publish(store, day, SAR)
+    champion = rollback(store, "FR", to_plan_before=True, effective=dt.date(2011, 12, 9))
+    assert (champion.publication, champion.plan.key) == ("run-1", REORDER.key)
+    assert champion.barred_evidence().keys() == {SAR.key}
+    pointer = current(store, "FR")
+    assert pointer.effective == dt.date(2011, 12, 9)
+    assert set(pointer.withdrawn) == {"run-2", "run-3", "run-4"}
+    for day in (2, 3, 4):  # none of them comes back by running its night again
+        with pytest.raises(Superseded):
+            make_current(store, staged(store, day, SAR), replaces="run-1")
+    assert rollback(store, "FR").publication == "run-0"
+
+
+def test_without_a_plan_before_there_is_none_to_return_to(store: LocalStore) -> None:
+    publish(store, 0)
+    publish(store, 1)
+    with pytest.raises(StoreError, match="is the first plan"):
+        rollback(store, "FR", to_plan_before=True)
+    assert current(store, "FR").token == "run-1"
+
+
+def test_a_pointer_of_before_there_was_an_effective_day_is_still_read(store: LocalStore) -> None:
+    publish(store, 0)
+    key = "publications/FR/current.json"
+    about = json.loads(store.get(key).data)
+    del about["effective"]
+    store.put(key, json.dumps(about).encode())
+    assert current(store, "FR").effective is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(["reorder", "sar", "back", "plan"]), min_size=1, max_size=8))
+def test_no_roll_back_ends_on_what_was_withdrawn_or_barred(moves: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder))
+        publish(store, 0)
+        for day, move in enumerate(moves, start=1):
+            if move in ("reorder", "sar"):
+                manifest = staged(store, day, SAR if move == "sar" else REORDER)
+                make_current(store, manifest, replaces=current(store, "FR").token)
+                continue
+            with suppress(StoreError):
+                rollback(store, "FR", to_plan_before=move == "plan")
+            pointer = current(store, "FR")
+            assert pointer.token not in pointer.withdrawn
+            assert pointer.plan_key not in {bar.plan_key for bar in pointer.barred}

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from restock.infra.night import Estimate, MarketOutcome, Night, NightIncomplete, Row
+from restock.infra.night import Because, Estimate, MarketOutcome, Night, NightIncomplete, Row
 from restock.infra.report import METRICS, bar, estimate, render, summary_rows
 from restock.infra.reporting import leaderboard
 
@@ -88,3 +88,10 @@ def test_a_bar_lies_within_its_rail() -> None:
     assert 'cx="50.0"' in drawn and 'x="25.0"' in drawn and 'width="50.0"' in drawn
     assert bar(Estimate(value=None)) == ""
     assert estimate(None) == "–"
+
+
+def test_a_night_that_an_alert_asked_for_says_which_and_why() -> None:
+    because = Because(id="FR-2024-01-01-price-shock", cause="price shock", evidence=f"up {EVIL}")
+    page = render(night(because=because))
+    assert "FR-2024-01-01-price-shock" in page and "up &lt;script&gt;" in page
+    assert "alert" not in render(night()).replace("alert(1)", "")
