@@ -31,7 +31,7 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Trials to draw, instead of a time: always the same plans."),
+        typer.Option(min=1, help="Trials to run in all, instead of a time: always the same plans."),
     ] = None,
     families: Annotated[
         str | None, typer.Option(help="Search only these models, as in sar,als. Default: all.")

@@ -24,20 +24,21 @@ from restock.tuning.setting import Setting
 from restock.tuning.trials import ALL
 
 FAMILIES = (
-    "popular",
-    "reorder",
-    "item_knn",
-    "sar",
-    "tifu_knn",
-    "up_cf",
-    "ease",
-    "als",
+    "rerank",
     "gru",
     "wide_deep",
     "blend",
-    "rerank",
+    "reorder",
+    "tifu_knn",
+    "ease",
+    "up_cf",
+    "item_knn",
+    "sar",
+    "als",
+    "popular",
 )
-"""What is searched unless somebody says otherwise. ``lstm`` is ``gru`` with another cell, and
+"""What is searched unless somebody says otherwise, the best of docs/quality.md first: fewer
+trials than families are for the first ones. ``lstm`` is ``gru`` with another cell, and
 ``market_prior`` is a scope of every family here."""
 WARM = 3
 """Candidates of each place that the next search tries first."""
@@ -76,6 +77,10 @@ def plan(
     placements = place(wishes.families or FAMILIES, wishes.placements, offers)
     if settings.runner in OWN_RUNNERS:
         placements = placements.without(_not_installed(placements.where))
+    families = list(placements.where)
+    if wishes.trials is not None:
+        why = f"{wishes.trials} trials are fewer than the {len(families)} families: ask for more"
+        placements = placements.without(dict.fromkeys(families[wishes.trials :], why))
     markets = feed.ingested.these(feed.wanted)
     brief = make_brief(
         feed.ingested,

@@ -1,6 +1,6 @@
 """The search as a state machine: what is ready to run, what came back, what was chosen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,13 @@ from restock.models.slate import FIRST_INCUMBENT
 from restock.tuning import standing
 from restock.tuning.brief import Brief
 from restock.tuning.choosing import Choices, choose
+from restock.tuning.named import Named, in_markets, on_all, services, tuned
 from restock.tuning.parts import in_parts
-from restock.tuning.portfolio import own_version, portfolio
+from restock.tuning.portfolio import portfolio
 from restock.tuning.space import study_space
-from restock.tuning.spending import Phase, Spending, default
+from restock.tuning.spending import Phase, Spending
 from restock.tuning.study import Study
-from restock.tuning.trials import ALL, Mix, Mixture, Outcome, Step, StudyKey, Trial
+from restock.tuning.trials import ALL, Mix, Mixture, Outcome, Step, StudyKey
 
 Work = Step | Mix
 PHASES: tuple[Phase, ...] = ("screen", "pool", "own", "mix", "report", "done")
@@ -48,6 +49,7 @@ class Search:
         self._open = 0
         self._held: list[Work] = []
         self._bars: dict[str, float] = {}
+        self._mixtures: dict[str, int] = {}
         self._phases: dict[Phase, Callable[[float], None]] = {
             "screen": self._screen,
             "pool": self._pool,
@@ -97,7 +99,9 @@ class Search:
         """Take back what a piece of work came to: outcomes of a step, mixtures of a mix."""
         self._open -= 1
         outcomes = [one for one in came if isinstance(one, Outcome)]
-        self.mixtures += [one for one in came if isinstance(one, Mixture)]
+        if isinstance(work, Mix):
+            found = [one for one in came if isinstance(one, Mixture)]
+            self.mixtures += found[: self._mixtures[work.where]]
         self.spending.learn(outcomes)
         if self.phase == "report":
             self.reported += outcomes
@@ -123,13 +127,7 @@ class Search:
 
     # the phases ---------------------------------------------------------------------------
     def _screen(self, room: float) -> None:
-        for family in self.brief.families:
-            self._study(ALL, family).add(default(StudyKey(where=ALL, family=family)), "default")
-        for candidate in self._service(pooled=True):
-            self._study(ALL, candidate.name).add(candidate, "service")
-        for candidate in self.brief.warm.get(ALL, ()):
-            if candidate.name in self.brief.families:
-                self._study(ALL, candidate.name).add(candidate, "warm")
+        self._add(on_all(self.brief), self._spare())
         for study in list(self.studies.values()):
             step = study.screen()
             self._held += self._affordable(study, step, room) if step else []
@@ -143,33 +141,29 @@ class Search:
             self.studies[key].left = count
 
     def _own(self, room: float) -> None:
-        best = portfolio(self.outcomes, self.brief.setting.policy.portfolio)
-        weights: dict[StudyKey, float] = {}
-        ranked = standing.ranked(self.studies)
-        for market in self.brief.markets:
+        brief = self.brief
+        for market in brief.markets:
             self._bars[market] = standing.in_service(self.studies, market)
-            for candidate in self._service(pooled=False, market=market):
-                if candidate != FIRST_INCUMBENT:  # the yardstick: its lift is known to be 0
-                    self._study(market, candidate.name).add(candidate, "service")
-            for candidate in map(own_version, best):
-                if market in self.brief.large or self._cheap(candidate, market):
-                    self._study(market, candidate.name).add(candidate, "warm")
-            for candidate in self.brief.warm.get(market, ()):
-                if candidate.name in self.brief.families:
-                    self._study(market, candidate.name).add(candidate, "warm")
-        for market in self.brief.large:
-            for family in self.brief.families:
-                key = StudyKey(where=market, family=family)
-                if study_space(key):
-                    weights[key] = ranked.get(StudyKey(where=ALL, family=family), 0.0)
-                    self._study(market, family).add(default(key), "default")
-        for key, count in self.spending.allot(weights, "own", room, self._drawn()).items():
-            self.studies[key].left = count
+        best = portfolio(self.outcomes, brief.setting.policy.portfolio)
+        large, small = in_markets(brief, best, self._cheap)
+        kept = self.spending.for_mixtures(self._spare())
+        self._add(small, self.spending.for_small(self._spare() - kept))
+        self._add(large, self.spending.for_named(self._spare() - kept))
+        ranked = standing.ranked(self.studies)
+        weights = {
+            key: ranked.get(StudyKey(where=ALL, family=key.family), 0.0)
+            for market in brief.large
+            for key in tuned(brief, market)
+        }
+        drawn = self._drawn() + kept
+        for key, count in self.spending.allot(weights, "own", room, drawn).items():
+            self._study(key.where, key.family).left = count
 
     def _mix(self, room: float) -> None:
-        for where in (ALL, *self.brief.large):
+        for where, most in self.spending.mixtures(self._spare()).items():
             members = standing.members(self.studies, where)
-            if len(members) > 1:
+            if most and len(members) > 1:
+                self._mixtures[where] = most
                 self._held.append(
                     Mix(
                         where=where,
@@ -184,7 +178,8 @@ class Search:
         self.choices = choose(self.outcomes, self.mixtures, self.brief)
         top = len(self.brief.setting.policy.rungs) - 1
         for candidate, where in self._finalists(self.choices):
-            trial, windows = self._trial(candidate, where), self.brief.report
+            trial = self._study(where, candidate.name).trial_of(candidate)
+            windows = self.brief.report
             apart = where == ALL or where in self.brief.large  # they take long: side by side
             for some in [(window,) for window in windows] if apart else [windows]:
                 self._held.append(
@@ -201,12 +196,12 @@ class Search:
         chosen = {market: choice.candidate for market, choice in choices.markets.items()}
         own: list[tuple[Candidate, str]] = []
         for market in self.brief.sizes:
-            mine = self._service(pooled=False, market=market)
+            mine = services(self.brief, pooled=False, market=market)
             if market in chosen:
                 mine += [FIRST_INCUMBENT, chosen[market]]
             own += [(one, market) for one in mine if not one.pooled]
         pooled = [one for one in chosen.values() if one.pooled]
-        pooled += [*self._service(pooled=True), *choices.pooled_steps]
+        pooled += [*services(self.brief, pooled=True), *choices.pooled_steps]
         return list({(c.key, w): (c, w) for c, w in [*own, *((p, ALL) for p in pooled)]}.values())
 
     # small things -------------------------------------------------------------------------
@@ -247,6 +242,14 @@ class Search:
             where = ALL if mixture.candidate.pooled else mixture.market
             self._study(where, mixture.candidate.name).add(mixture.candidate, "hybrid")
 
+    def _add(self, named: Iterable[Named], most: float) -> None:
+        """Put these in the queues of their studies, ``most`` of them that are not known there."""
+        end = self._drawn() + most
+        for one in named:
+            if self._drawn() + 1 > end:
+                return
+            self._study(one.where, one.candidate.name).add(one.candidate, one.origin)
+
     def _study(self, where: str, family: str) -> Study:
         key = StudyKey(where=where, family=family)
         if key not in self.studies:
@@ -275,22 +278,18 @@ class Search:
         cost = self.spending.of(trial.candidate, trial.study.where, top, len(self.brief.selection))
         return cost <= 0.03 * seconds * self.brief.cores
 
-    def _service(self, *, pooled: bool, market: str = "") -> list[Candidate]:
-        plans = self.brief.service
-        wanted = [plans[market]] if market and market in plans else list(plans.values())
-        return list({one.key: one for one in wanted if one.pooled == pooled}.values())
-
     def _cheap(self, candidate: Candidate, market: str) -> bool:
         top = len(self.brief.setting.policy.rungs) - 1
         cost = self.spending.of(candidate, market, top, len(self.brief.selection))
         return cost <= CHEAP_SECONDS and model_class(candidate.name).compute == "cpu"
 
-    def _trial(self, candidate: Candidate, where: str) -> Trial:
-        study = self._study(where, candidate.name)
-        return study.trial_of(candidate)
-
     def _drawn(self) -> int:
         return sum(study.drawn for study in self.studies.values())
+
+    def _spare(self) -> float:
+        """Trials that may still be named or drawn; without end in a budget of time."""
+        trials = self.brief.trials
+        return float("inf") if trials is None else trials - self._drawn()
 
     def _room(self, left: float | None) -> float:
         best = [one.trial.candidate for one in standing.finished(self.studies, ALL)[:2]]

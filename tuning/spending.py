@@ -16,6 +16,14 @@ PART_SECONDS = 20.0
 KEPT_SHARE = 0.15
 """Of a budget of time, beside what the report is estimated to take: estimates are rough, and
 what was not judged on the report windows was searched in vain."""
+POOL_SHARE = 0.5
+"""Of the trials left after the defaults, where large markets search on their own afterwards."""
+LATER_SHARE = 0.2
+"""Of the trials left after the defaults, at most, for small markets where none is large."""
+SMALL_SHARE = 1 / 3
+"""Of the trials left to the markets, at most, for the small ones beside large ones."""
+MIXED_SHARE = 0.25
+"""Of the trials left to the markets, at most, for mixtures: the last step, and often the best."""
 MOST_TRIALS = 200
 """Trials of one study in a budget of time, however cheap they are."""
 
@@ -104,14 +112,47 @@ class Spending:
             return dict.fromkeys(keys, 0)
         brief = self._brief
         if brief.trials is not None:
-            share = 0.5 if phase == "pool" and brief.large else 1.0
-            budget = int((brief.trials - drawn) * share)
-            return _divided(keys, max(budget, 0))
+            left = max(brief.trials - drawn, 0)
+            return _divided(keys, self._for_pool(left) if phase == "pool" else left)
         found = {}
         for key, weight in keys.items():
             seconds = room * brief.cores * weight / total
             each = self._climb(key)
             found[key] = min(MOST_TRIALS, int(seconds / each))
+        return found
+
+    # trials, by what they are for; ``spare`` is without end in a budget of time ---------------
+    def _for_pool(self, left: int) -> int:
+        brief = self._brief
+        if brief.large:
+            return int(left * POOL_SHARE)
+        named = brief.setting.policy.portfolio * len(brief.markets)
+        return left - min(int(left * LATER_SHARE), named + sum(self.mixtures(left).values()))
+
+    def for_small(self, spare: float) -> float:
+        """How many candidates may be tried by name in small markets."""
+        return spare * SMALL_SHARE if self._brief.large else spare
+
+    def for_named(self, spare: float) -> float:
+        """How many may be tried by name in large markets; as many are drawn there."""
+        return (spare + 1) / 2
+
+    def for_mixtures(self, spare: float) -> int:
+        """How many trials are kept for mixtures."""
+        most = sum(self.mixtures(spare).values())
+        return int(min(most, spare * MIXED_SHARE))
+
+    def mixtures(self, spare: float) -> dict[str, int]:
+        """Place → how many of its mixtures may be tried: first ALL, then the largest markets.
+
+        A place may come to a blend and a switch, ALL also to a blend for each large market.
+        """
+        brief, found = self._brief, dict[str, int]()
+        large = sorted(brief.large, key=lambda code: (-brief.sizes[code].customers, code))
+        for where in (ALL, *large):
+            most = 2 + len(large) if where == ALL else 2
+            found[where] = int(min(most, spare))
+            spare -= found[where]
         return found
 
     def _climb(self, key: StudyKey) -> float:

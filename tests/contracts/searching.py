@@ -76,8 +76,8 @@ def _outcome(trial: Trial, step: Step, brief: Brief) -> Outcome:
     where = trial.study.where
     markets = {}
     if where == ALL:
-        markets = {m: _lift(trial.candidate, m, CUSTOMERS[m]) for m in brief.markets}
-    total = CUSTOMERS[where] if where != ALL else sum(CUSTOMERS.values())
+        markets = {m: _lift(trial.candidate, m, brief.sizes[m].customers) for m in brief.markets}
+    total = brief.size(where).customers
     return Outcome(
         **about,
         lift=_lift(trial.candidate, where, total),
@@ -89,7 +89,7 @@ def _outcome(trial: Trial, step: Step, brief: Brief) -> Outcome:
 
 def _lift(candidate: Candidate, where: str, customers: int) -> Lift:
     """Every place has its own best half-life; the rest is a hash of the configuration."""
-    best = {ALL: 90.0, "AA": 30.0, "BB": 300.0, "CC": 90.0}[where]
+    best = {"AA": 30.0, "BB": 300.0}.get(where, 90.0)
     days = candidate.resolved.get("half_life_days") or 90.0
     noise = int(hashlib.sha256(f"{candidate.key}{where}".encode()).hexdigest()[:6], 16) / 0xFFFFFF
     value = _BASE[candidate.name] - 0.05 * abs(math.log(days / best)) + 0.01 * (noise - 0.5)

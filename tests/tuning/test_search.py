@@ -1,9 +1,12 @@
 """The state machine: any order of arrival, any number of workers, the same choices."""
 
 import random
+from collections import Counter
 
 import pytest
 from contracts.searching import brief_of, come
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from restock.models import Candidate
 from restock.tuning.brief import Brief
@@ -45,6 +48,67 @@ def test_the_budget_of_trials_is_kept() -> None:
     assert search.status()["planned"] >= search.status()["trials"]
     asked = {o.trial.key for o in search.outcomes if o.trial.origin in ("asked", "default")}
     assert 30 <= len(asked) <= 60
+
+
+def with_markets(brief: Brief, customers: dict[str, int]) -> Brief:
+    """The same search in other markets."""
+    size = brief.sizes["AA"]
+    plan, objective = (getattr(brief.setting, name)["AA"] for name in ("fold_plans", "objectives"))
+    setting = brief.setting.model_copy(
+        update={
+            "fold_plans": dict.fromkeys(customers, plan),
+            "objectives": dict.fromkeys(customers, objective),
+        }
+    )
+    sizes = {m: size.model_copy(update={"customers": n}) for m, n in customers.items()}
+    return brief.model_copy(
+        update={"markets": tuple(customers), "sizes": sizes, "setting": setting}
+    )
+
+
+SMALL = {f"S{letter}": 20 + at for at, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
+
+
+@given(
+    st.integers(1, 150),
+    st.sampled_from([{}, {"LA": 900}, {"LA": 900, "LB": 500, "LC": 300}]),
+    st.sampled_from([{}, SMALL]),
+    st.integers(1, 7),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_more_trials_run_than_were_asked_for_and_most_of_them_do(
+    trials: int, large: dict[str, int], small: dict[str, int], workers: int
+) -> None:
+    service = {"LA": Candidate(name="sar"), "SA": Candidate(name="popular", scope="pooled")}
+    warm = {ALL: (Candidate(name="item_knn", scope="pooled", config={"neighbours": 7}),)}
+    brief = with_markets(brief_of(trials=trials, patience=99), {**large, **small, "SZ": 46})
+    brief = brief.model_copy(update={"service": service, "warm": warm})
+    search, _ = drive(brief, workers=workers, seed=trials)
+    ran = {o.trial.key for o in search.outcomes}
+    assert len(ran) == search.status()["trials"] <= trials
+    assert search.status()["planned"] == trials
+    assert len(ran) >= 0.7 * trials
+    assert search.choices is not None
+    again, _ = drive(brief)
+    assert again.choices == search.choices
+
+
+def test_few_trials_go_to_all_markets_first_then_to_the_large_one() -> None:
+    search, _ = drive(with_markets(brief_of(trials=20), {"LA": 900, **SMALL}))
+    where = Counter(o.trial.study.where for o in search.outcomes if o.rung == 2)
+    ran = Counter(key.split("/")[0] for key in {o.trial.key for o in search.outcomes})
+    small = sum(count for code, count in ran.items() if code in SMALL)
+    assert where[ALL] >= 3  # every family
+    assert ran["all"] > ran["LA"] >= small > 0
+    assert max(ran[code] for code in SMALL) == 1  # by turns, the largest first
+    assert {code for code in SMALL if ran[code]} == set(sorted(SMALL)[-small:])
+    assert any(o.trial.origin == "hybrid" for o in search.outcomes)
+
+
+def test_many_trials_leave_every_small_market_its_versions_of_the_best() -> None:
+    search, _ = drive(with_markets(brief_of(trials=1000), {"LA": 900, **SMALL}))
+    ran = Counter(key.split("/")[0] for key in {o.trial.key for o in search.outcomes})
+    assert len({ran[code] for code in SMALL}) == 1 and ran["SA"] >= 3
 
 
 def test_every_family_has_its_line_at_the_top() -> None:
