@@ -23,6 +23,8 @@ WITHIN = 28
 """Days within which a shock is to be found."""
 SIZES = (800, 2000)
 """Customers of simulated markets: some 150 and 400 of them order in 28 days."""
+FIRST = 560
+"""Shocks begin within the year from this day on."""
 MARKET, DONOR = "FR", "GB"
 
 
@@ -42,8 +44,8 @@ def simulated(cause: Cause, seed: int) -> Iterator[Shocked]:
     """A shock in a market of each size."""
     for size in SIZES:
         rng = np.random.default_rng([seed, size, CAUSES.index(cause)])
-        days = 760
-        onset = int(rng.integers(560, days - WITHIN))
+        onset = FIRST + int(rng.integers(365))
+        days = onset + WITHIN
         sizes = {MARKET: size, DONOR: 4 * size} if cause == "new customers" else {MARKET: size}
         setting = make_setting(customers=sizes, days=days, seed=seed)
         day = setting.start + dt.timedelta(days=onset)

@@ -22,16 +22,17 @@ def name_cause(moved: Sequence[Move]) -> tuple[Cause, Move] | None:
     Moves are read in the order of ``STATISTICS``: prices, lost demand, new items, new customers,
     what is bought. The first sign decides, since it explains the later ones: lost items and new
     items change the mix, new customers do as well, and the mix alone has no cause. (A
-    broken feed is found before: its days are left out of the windows.) A sign that moved
-    likewise a year ago decides only when nothing else moved: then it is the season.
+    broken feed is found before: its days are left out of the windows.) A statistic that moved
+    likewise a year ago, in windows of any length, decides only when nothing else moved: then it
+    is the season.
     """
     signs = [move for move in moved if move.statistic.cause is not None]
+    as_usual = {move.statistic.name for move in signs if move.seasonal}
     for seasonal in (False, True):
-        there = [move for move in signs if move.seasonal is seasonal]
-        for move in there:
-            cause = move.statistic.cause
-            alike = [other for other in there if other.statistic.cause == cause]
-            best = min(alike, key=lambda other: (other.p_value, -abs(other.move)))
-            assert cause is not None
+        there = [move for move in signs if (move.statistic.name in as_usual) is seasonal]
+        cause = there[0].statistic.cause if there else None
+        if cause is not None:
+            alike = [move for move in there if move.statistic.cause == cause]
+            best = min(alike, key=lambda move: (move.p_value, -abs(move.move)))
             return ("season" if seasonal else cause), best
     return None

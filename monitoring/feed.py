@@ -19,14 +19,16 @@ LEAST_LINES, LEAST_ORDERS, MOST_POOLED = 20, 8, 7
 SCALED = float(np.log(5))
 """A price off by more than this factor is in another unit: pence, cases, another currency."""
 MOST_SCALED = 0.1
-MOST_REPEATED = 0.5
+MOST_REPEATED = 0.35
 REPEATED_WITHIN = 7
-DOUBLED, ALL_EVEN = 0.4, 0.99
-"""Quantities up by e ** 0.4 at least, and all of them even: lines were added up twice."""
+ALL_EVEN, NO_CHANCE = 0.99, 20.0
+"""All quantities are even, though it would be one chance in e ** 20: lines were added up twice."""
 MORE_ASIDE, LEAST_ASIDE = 0.1, 10
 ASIDE_DAYS, ASIDE_POOLED, LEVEL_DAYS = 56, 3, 28
 RUNS = {2: 0.1, 3: 0.3, 5: 0.5, 10: 0.5}
 """Business days that are looked at together → share of the expected orders that is a collapse."""
+FEW = 0.5
+"""Days of such a run with this share of their orders or less are wrong."""
 STOPPED = 0.15
 """The same when business comes back after holidays."""
 OVERDISPERSION, LEAST_DUE = 2.0, 12
@@ -66,7 +68,7 @@ class Feed:
             wrong = {
                 "prices": (scaled >= MOST_SCALED),
                 "quantities": np.abs(amounts) >= SCALED,
-                "doubled": (amounts >= DOUBLED) & (even >= ALL_EVEN) & (usually_even < 0.95),
+                "doubled": (even >= ALL_EVEN) & (-pools.lines * np.log(usually_even) >= NO_CHANCE),
                 "repeated": repeated >= MOST_REPEATED,
                 "quarantined": (days.quarantined >= LEAST_ASIDE)
                 & (aside >= usual_aside + MORE_ASIDE),
@@ -110,12 +112,14 @@ def _per_order(days: MarketDays, of_line: NDArray[Any]) -> Floats:
 class _Pools:
     """For each day the days up to it that have enough orders to judge by.
 
-    first: int64 (days). enough: bool, False where a week is too short, and without orders.
+    first, lines: int64 (days), the first of these days, and lines of all. enough: bool, False
+    where a week is too short, and without orders.
     """
 
     days: MarketDays
     first: NDArray[np.int64]
     enough: Flags
+    lines: NDArray[np.int64]
 
     @classmethod
     def of(cls, days: MarketDays) -> Self:
@@ -124,7 +128,8 @@ class _Pools:
         first = np.searchsorted(orders, orders[1:] - LEAST_ORDERS, side="right") - 1
         enough = (first >= 0) & (end - first < MOST_POOLED) & (orders[1:] > orders[:-1])
         first = np.maximum(first, 0)
-        return cls(days, first, enough & (lines[1:] - lines[first] >= LEAST_LINES))
+        many = lines[1:] - lines[first]
+        return cls(days, first, enough & (many >= LEAST_LINES), many)
 
     def mean(self, of_line: NDArray[Any]) -> Floats:
         """The mean over the orders of each day's pool; NaN where they are too few."""
@@ -199,7 +204,9 @@ def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
         )
         lowest[last] = np.fmin(lowest[last], share)
         for n in np.flatnonzero(low):
-            collapsed[business[n : n + run]] = True  # the whole run is wrong
+            days_of = business[n : n + run]
+            collapsed[days_of[orders[days_of] <= FEW * expected[days_of]]] = True
+            collapsed[days_of[-1]] = True
     return collapsed, lowest, expected
 
 

@@ -17,8 +17,8 @@ YEAR = 364
 """Whole weeks: the same weekdays a year ago."""
 EARLIER_OR_LATER = (-14, -7, 0, 7, 14)
 """Days by which a season may come at another time than a year ago."""
-AS_STRONG = 0.5
-"""A move a year ago of this share explains one now."""
+AS_STRONG, SURE = 0.5, 2.0
+"""A move a year ago of this share explains one now, if it was as many spreads."""
 
 
 class Move(NamedTuple):
@@ -82,7 +82,7 @@ class Judged:
                     size >= threshold(before.windows, policy.false_alarms / tests)
                 )
             known[one.name], move[one.name] = before, z
-            seasonal[one.name] = _a_year_ago(z, every)
+            seasonal[one.name] = _a_year_ago(off, z, every)
         return cls(windows, step, known, move, alarmed, warned, seasonal, tests * markets)
 
     def moved(self, row: int, *, warnings: bool = False) -> list[Move]:
@@ -112,14 +112,15 @@ class Judged:
         )  # fmt: skip
 
 
-def _a_year_ago(move: Floats, every: int) -> NDArray[np.bool_]:
-    """Whether a statistic moved half as far, to the same side, a year before."""
-    found = np.zeros(move.size, dtype=bool)
+def _a_year_ago(off: Floats, move: Floats, every: int) -> NDArray[np.bool_]:
+    """Whether a statistic was half as far off, to the same side and surely, a year before."""
+    sure = np.where(np.abs(move) >= SURE, off, 0.0)
+    found = np.zeros(off.size, dtype=bool)
     for away in EARLIER_OR_LATER:
-        at = np.arange(move.size) - (YEAR + away) // every
-        then = np.where(at >= 0, move[np.maximum(at, 0)], np.nan)
+        at = np.arange(off.size) - (YEAR + away) // every
+        then = np.where(at >= 0, sure[np.maximum(at, 0)], np.nan)
         with np.errstate(invalid="ignore"):
-            found |= then * np.sign(move) >= AS_STRONG * np.abs(move)
+            found |= then * np.sign(off) >= AS_STRONG * np.abs(off)
     return found
 
 

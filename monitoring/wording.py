@@ -39,7 +39,7 @@ _POSITIVE = {"new_item_rate", "item_js", "category_js", "weekday_js", "quarantin
 _FAULTS = {
     "prices": "{share} of the prices are off by a factor of five or more",
     "quantities": "quantities are {times} times what they were",
-    "doubled": "quantities are {times} times what they were and all even: lines came twice",
+    "doubled": "all quantities are even ({times} times what they were): lines came twice",
     "repeated": "{share} of the lines were there already in the week before",
     "quarantined": "{share} of the lines were set aside",
     "orders": "only {share} of the orders came that these days usually have",
