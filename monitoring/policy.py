@@ -17,14 +17,14 @@ class DriftPolicy(BaseModel):
     least_customers: int = Field(default=50, ge=10)
     """A window with fewer ordering customers is not tested."""
 
-    label_delay_days: int = Field(default=2, ge=0)
-    """Orders of so many days may still arrive: what lists came to on them is not final."""
-
     false_alarms: float = Field(default=0.03, gt=0, lt=1)
     """Share of the days on which any market at all may alarm though no data drifted."""
 
     most_by_chance: float = Field(default=0.01, gt=0, lt=1)
     """A move of what customers buy is confirmed when so few permutations of them come as far."""
+
+    stale_nights: int = Field(default=3, ge=2)
+    """After so many nights without a publication the lists in force are stale."""
 
 
 class ResponsePolicy(BaseModel):
