@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
@@ -27,6 +27,7 @@ def absolute(path: Path) -> Path:
 
 Address = Annotated[str, AfterValidator(_no_credentials)]
 LocalPath = Annotated[Path, AfterValidator(absolute)]
+CatchUp = Literal["latest", "all", "none"]
 
 
 class Section(BaseModel):
@@ -68,6 +69,8 @@ class PrefectSettings(Section):
     """``user:password`` of a self-hosted server with basic authentication."""
     tls_ca_file: LocalPath | None = None
     tls_insecure: bool = False
+    catch_up: CatchUp = "latest"
+    """Of the runs that were due while the platform was away: the newest, all, or none."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -68,6 +68,8 @@ def up(
             say("applying the deployments")
             _deploy(folder, starting.variables, every_market)
             starting.note(deployed=fingerprint)
+        if WORKER not in starting.state.services:
+            _catch_up(starting.variables, say)
         starting.ensure(WORKER, _start_worker(folder), say)
         _wait_for_worker(server, starting.state.services[WORKER], folder)
         if mlflow:
@@ -198,6 +200,21 @@ def _deploy(folder: Path, variables: Mapping[str, str], every_market: bool) -> N
     )
     if done.returncode:
         raise DeploymentsError(done.stderr.strip() or done.stdout.strip())
+
+
+def _catch_up(variables: Mapping[str, str], say: Say) -> None:
+    """Before the worker takes what is late: see ``restock.infra.catch_up``."""
+    done = subprocess.run(
+        python("restock.infra.catch_up"),
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DeploymentsError(done.stderr.strip())
+    for line in done.stdout.splitlines():
+        say(line)
 
 
 def _wait_for_worker(server: Service, worker: Service, folder: Path) -> None:
