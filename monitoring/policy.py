@@ -23,6 +23,9 @@ class DriftPolicy(BaseModel):
     most_by_chance: float = Field(default=0.01, gt=0, lt=1)
     """A move of what customers buy is confirmed when so few permutations of them come as far."""
 
+    label_delay_days: int = Field(default=2, ge=0)
+    """Orders of younger days may still arrive: what lists came to then is not final."""
+
     stale_nights: int = Field(default=3, ge=2)
     """After so many nights without a publication the lists in force are stale."""
 
