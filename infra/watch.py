@@ -92,8 +92,8 @@ class Watch(Record):
 
     def in_short(self) -> dict[str, Any]:
         """For machines: everything but the points of measures, which are on the pages."""
-        bulky = {"checks": {kind: {"measures"} for kind in KINDS}}
-        return self.model_dump(mode="json", exclude={"markets": {"__all__": bulky}})
+        bulky: Any = {"markets": {"__all__": {"checks": {kind: {"measures"} for kind in KINDS}}}}
+        return self.model_dump(mode="json", exclude=bulky)
 
     @property
     def ordered(self) -> list[MarketWatch]:
@@ -113,23 +113,23 @@ class WatchIncomplete(RuntimeError):
 def summary_rows(watch: Watch) -> list[dict[str, str]]:
     """What moved, the worst first: for the terminal and for the Prefect artifact.
 
-    A market has a row for each finding; one where nothing moved has none.
+    A market has a row for each finding; one where nothing moved has none. Markets whose lists
+    are stale since the same day share a row: it is one thing that happened.
     """
     rows = []
+    stale: dict[tuple[str, str], dict[str, str]] = {}
     for one in watch.ordered:
         if one.state == "failed":
             rows.append(_row(one.market, "failed", "–", "–", one.error, "–"))
-        rows += [
-            _row(
-                one.market,
-                found.severity,
-                found.cause,
-                str(found.since or "–"),
-                found.evidence,
-                found.action,
-            )
-            for found in one.findings
-        ]
+        for found in one.findings:
+            since = str(found.since or "–")
+            row = _row(one.market, found.severity, found.cause, since, found.evidence, found.action)
+            if found.kind == "staleness":
+                first = stale.setdefault((found.severity, since), row)
+                if first is not row:
+                    first["market"] += f", {one.market}"
+                    continue
+            rows.append(row)
     return rows
 
 

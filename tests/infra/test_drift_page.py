@@ -11,7 +11,7 @@ from contracts.watched import AS_OF, EVIL, finding, measure, watched
 from restock.infra import watch_charts
 from restock.infra.drift_page import address, keep, keep_state, read_state, render
 from restock.infra.local_store import LocalStore
-from restock.infra.watch import MarketWatch, Watch, WatchIncomplete
+from restock.infra.watch import MarketWatch, Watch, WatchIncomplete, summary_rows
 from restock.monitoring.findings import Check, Measure, Point
 
 pytestmark = pytest.mark.unit
@@ -92,6 +92,20 @@ def test_a_look_that_failed_somewhere_names_the_markets() -> None:
     watch = Watch(as_of=AS_OF, token="t", snapshot="s", markets=(watched(), bad))
     assert "1 of 2 markets failed: DE: no luck" in str(WatchIncomplete(watch))
     assert [one.market for one in watch.ordered] == ["DE", "FR"]
+
+
+def test_markets_with_the_same_old_lists_share_a_row() -> None:
+    stale = {"kind": "staleness", "cause": "stale", "since": AS_OF}
+    markets = [watched(code, finding(code), finding(code, **stale)) for code in ("FR", "DE")]
+    older = finding("GB", **{**stale, "since": AS_OF - dt.timedelta(days=1)})
+    watch = Watch(as_of=AS_OF, token="t", snapshot="s", markets=(*markets, watched("GB", older)))
+    rows = [(row["market"], row["cause"]) for row in summary_rows(watch)]
+    assert rows == [
+        ("DE", "price shock"),
+        ("DE, FR", "stale"),
+        ("FR", "price shock"),
+        ("GB", "stale"),
+    ]
 
 
 def test_what_was_not_tested_is_said() -> None:

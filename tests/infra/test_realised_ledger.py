@@ -69,6 +69,9 @@ def test_every_day_is_judged_by_the_lists_in_force(store: LocalStore, tmp_path: 
     assert (found.days["orders"] == 3).all() and (found.days["taken"] == 3).all()
     assert found.days["captured"].sum() == pytest.approx(found.days["spend"].sum() / 2)
     assert list(found.days["mature"]) == [at < 8 - DELAY for at in range(8)]
+    assert list(found.lists["token"]) == ["run-0", "run-5"]
+    assert found.lists["churn"].isna().tolist() == [True, False]
+    assert ledger(store, day(3), tmp_path).lists["token"].tolist() == ["run-0"]
 
 
 def test_the_same_again_changes_nothing_and_a_later_run_adds_what_is_new(
@@ -120,12 +123,13 @@ def test_days_after_a_roll_back_are_judged_by_the_lists_it_returned_to(
 ) -> None:
     publish(store, 0)
     publish(store, 1, SAR)
-    rollback(store, "FR")
+    rollback(store, "FR", effective=day(4))
     found = ledger(store, day(6), tmp_path).days
-    assert set(found["token"]) == {"run-0"} and len(found) == 6
+    tokens = dict(zip(found["day"].dt.date, found["token"], strict=True))
+    assert [tokens[day(at)] for at in range(6)] == ["run-0", *["run-1"] * 3, *["run-0"] * 2]
 
 
 def test_nothing_published_is_an_empty_ledger(store: LocalStore, tmp_path: Path) -> None:
     found = ledger(store, day(3), tmp_path)
-    assert found.days.empty and not found.periods
+    assert found.days.empty and found.lists.empty and not found.periods
     assert not store.list("realised")
