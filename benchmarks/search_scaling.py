@@ -1,11 +1,13 @@
-"""Would a search over 200 markets keep 64 nodes busy? A simulation from measured costs.
+"""Would a search over 200 markets keep 64 nodes busy? A simulation from stated costs.
 
     python -m restock.benchmarks.search_scaling [--json] [--plots FOLDER]
 
 Events only: no model is fitted. A search is played as ``tuning.search`` runs it (a pool of all
 markets, then brackets of successive halving in every market, mixtures, the report), packed as
-``infra.search_batches`` packs it, on nodes of 8 cores with one Dask worker for each. The costs
-were measured with ``restock.benchmarks.search`` on 2 cores and are stated below.
+``infra.search_batches`` packs it, on nodes of 8 cores with one Dask worker for each. What trials
+cost is assumed: a median and a spread for families and markets of a retailer that nobody has
+measured. What flow, scheduler and batches cost beside them is rounded from runs of
+``restock.benchmarks.search`` on 2 cores. All of it is stated below: put your own in its place.
 
 hours_NODES, core_use_NODES   wall time and share of the cores that fit models
 critical_path_hours           no number of nodes makes the search shorter than this
@@ -36,15 +38,16 @@ MARKETS, FAMILIES, TRIALS, BRACKET, KEEP = 200, 12, 50, 9, 3
 RUNGS = (0.15, 0.35, 1.0)
 """Of a whole trial's seconds, what a trial costs at each rung."""
 
-# Measured (see the docstring), in seconds of one core.
+# In seconds of one core. Assumed:
 TRIAL_SECONDS = 6.0
 """A trial on a market of some 5,000 customers at the top rung, three windows: the median."""
 SPREAD = 1.0
 """Standard deviation of its logarithm, over families and markets."""
 POOL_TRIAL_SECONDS, POOL_TRIALS = 240.0, 10
-"""The same on the lines of all markets, and how many of them each family has."""
+"""The same median on the lines of all markets, and how many of them each family has."""
 PART_SECONDS, PART_TRIALS = 20.0, 2
 """Rungs longer than this are cut, but not below so many trials (``tuning.parts``)."""
+# Rounded from measurements (see the docstring):
 FLOW_SECONDS_PER_TASK = 0.25
 """Of the flow's process: submitting a Prefect task and taking its result."""
 FLOW_SECONDS_PER_TRIAL = 0.0015
