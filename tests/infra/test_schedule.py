@@ -4,6 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from prefect.runtime import flow_run
 
 from restock.infra.markets import Markets
 from restock.infra.schedule import scheduled_day
@@ -29,8 +30,8 @@ def test_it_is_the_local_day_of_the_scheduled_start(
     monkeypatch: pytest.MonkeyPatch, group: str, start: str, day: str
 ) -> None:
     local = dt.datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(ZONES[group]))
-    name = "PREFECT__RUNTIME__FLOW_RUN__SCHEDULED_START_TIME"
-    monkeypatch.setenv(name, local.astimezone(dt.UTC).isoformat())
+    start_time = {"scheduled_start_time": lambda: local.astimezone(dt.UTC)}
+    monkeypatch.setattr(flow_run, "FIELDS", {**flow_run.FIELDS, **start_time})
     assert scheduled_day(MARKETS, group) == dt.date.fromisoformat(day)
 
 
