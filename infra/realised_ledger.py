@@ -22,7 +22,7 @@ from restock.infra.settings import Settings
 from restock.infra.store import Blob, Conflict, NotFound, Store
 from restock.monitoring.lists import STATISTICS, list_statistics
 from restock.monitoring.policy import DriftPolicy
-from restock.monitoring.realised import InForce, realised_days
+from restock.monitoring.realised import InForce, nothing_realised, realised_days
 
 FOLDER = "realised"
 DAY, MATURE = "day", "mature"
@@ -94,8 +94,7 @@ def update(
 
     days = _updated(store, f"{FOLDER}/{market}.parquet", more_days)
     if days is None:
-        nothing = realised_days(interactions, market, {}, [], as_of, as_of, k)
-        days = nothing.assign(**{MATURE: np.empty(0, bool)})
+        days = nothing_realised().assign(**{MATURE: np.empty(0, bool)})
     looks = _updated(store, f"{FOLDER}/{market}-lists.parquet", more_lists)
     if looks is None:
         empty: dict[str, list[float]] = {

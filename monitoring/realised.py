@@ -45,7 +45,7 @@ def realised_days(
     items of an order); unknown: orders of customers without a list. Rows do not depend on each
     other: days can be computed in any pieces.
     """
-    ends = [start for start, _, _ in in_force[1:]] + [end]
+    ends = [*(start for start, _, _ in in_force[1:]), *([end] if in_force else [])]
     found = [
         _period(interactions, market, lists[token], max(start, first), min(stop, end), k).assign(
             token=token, plan_key=plan
