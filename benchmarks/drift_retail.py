@@ -30,18 +30,34 @@ def sample() -> tuple[Interactions, pd.Series]:
     return Interactions.from_frame(clean.orders).of_market("GB"), lines
 
 
-def retail(cause: Cause, seed: int, part: float = 1.0) -> Iterator[Shocked]:
-    """Two shocks in GB, or in a part of its customers drawn at random.
+@cache
+def market(part: float) -> tuple[Interactions, pd.Series, tuple[dt.date, ...]]:
+    """A part of GB's customers drawn at random: orders, lines set aside, and quiet days.
 
-    On a day with no alarm, from two weeks before to four weeks after, as the lines are: there
-    the shock is the only thing that is known to have happened.
+    On a quiet day there is no alarm from two weeks before to four weeks after, as the lines are:
+    a shock that is planted there is the only thing that is known to have happened.
     """
     orders, quarantined = sample()
+    drawn = np.random.default_rng(7).random(orders.customers.size) < part
+    mine, aside = orders.of_customers(orders.customers[drawn]), (quarantined * part).round()
+    known = MarketDays.of(mine, "GB", mine.as_of_date, aside)
+    watched = Watched.of(known, DriftPolicy(), 40, daily=True)
+    quiet = np.ones(known.days + 1, dtype=bool)
+    for day in watched.suspects():
+        if watched.faults(day) or watched.named(day) not in (None, "season"):
+            quiet[max(day - WITHIN, 0) : day + 14] = False
+    first, last = (EARLIEST - known.first).days, (LATEST - known.first).days
+    days = first + np.flatnonzero(quiet[first : last + 1])
+    return mine, aside, tuple(known.date(day) for day in days.tolist())
+
+
+def retail(cause: Cause, seed: int, part: float = 1.0) -> Iterator[Shocked]:
+    """Two shocks in GB on quiet days, or one in a part of its customers."""
+    orders, quarantined, days = market(part)
     rng = np.random.default_rng([seed, 7, CAUSES.index(cause)])
-    for _ in range(2):
-        mine = orders.of_customers(orders.customers[rng.random(orders.customers.size) < part])
-        aside = (quarantined * part).round()
-        day = quiet_day(mine, aside, rng)
+    for _ in range(2 if part == 1 else 1):
+        mine, aside = orders, quarantined
+        day = days[int(rng.integers(len(days)))]
         after = mine.minute >= minute_of(day)
         kind = ""
         if cause == "new assortment":
@@ -62,22 +78,6 @@ def retail(cause: Cause, seed: int, part: float = 1.0) -> Iterator[Shocked]:
             mine, more = broken(mine, "GB", day, kind, rng)
             aside = aside if more is None else aside.add(more, fill_value=0)
         yield Shocked(cause, kind, day, mine, "GB", aside)
-
-
-def quiet_day(orders: Interactions, aside: pd.Series, rng: np.random.Generator) -> dt.date:
-    """A day with no alarm near it."""
-    known = MarketDays.of(orders, "GB", orders.as_of_date, aside)
-    watched = Watched.of(known, DriftPolicy(), 40, daily=True)
-    first = (EARLIEST - known.first).days
-    alarmed = [
-        day
-        for day in range(first - 14, known.days + 1)
-        if watched.faults(day) or watched.named(day) not in (None, "season")
-    ]
-    away = np.ones(known.days - WITHIN, dtype=bool)
-    for day in alarmed:
-        away[max(day - WITHIN, 0) : day + 14] = False
-    return known.date(int(rng.choice(np.flatnonzero(away[first:]) + first)))
 
 
 def _items_with(

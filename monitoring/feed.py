@@ -169,8 +169,13 @@ def _before(daily: Floats, window: int, level: float) -> Floats:
     padded = np.concatenate([np.full(window, np.nan), daily])[:-1]
     views = np.lib.stride_tricks.sliding_window_view(padded, window)
     found = np.full(daily.size, np.nan)
-    there = np.count_nonzero(~np.isnan(views), axis=1) >= min(10, window // 2)
-    found[there] = np.nanquantile(views[there], level, axis=1)
+    known = np.count_nonzero(~np.isnan(views), axis=1)
+    there = np.flatnonzero(known >= min(10, window // 2))
+    ordered = np.sort(views[there], axis=1)  # NaN last
+    place = level * (known[there] - 1)
+    low, row = np.floor(place).astype(np.int64), np.arange(there.size)
+    high = np.minimum(low + 1, known[there] - 1)
+    found[there] = ordered[row, low] + (place - low) * (ordered[row, high] - ordered[row, low])
     return found
 
 

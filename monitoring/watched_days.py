@@ -76,16 +76,29 @@ class Watched:
         return {name: days for name, days in faults.items() if days.size}
 
     def cause(self, day: int, *, warnings: bool = False) -> tuple[Cause, Move] | None:
-        """What moved in the windows that end on a day, and why."""
-        moved = [
-            move for judged, row in self.rows(day) for move in judged.moved(row, warnings=warnings)
-        ]
-        moved.sort(key=lambda move: _PLACE[move.statistic.name])
+        """What moved in the windows that end on a day, and why.
+
+        warnings: by the thresholds of warnings. They also tell why, where what is bought moved
+        and nothing else is beyond the threshold of alarms.
+        """
+        moved = self._moved(day, warnings=warnings)
         while named := name_cause(moved):
             if self._confirmed(named[1], day):
-                return named
+                return self._told_by_warnings(day, named) if named[0] == "behaviour" else named
             moved.remove(named[1])
         return None
+
+    def _moved(self, day: int, *, warnings: bool) -> list[Move]:
+        rows = self.rows(day)
+        moved = [move for judged, row in rows for move in judged.moved(row, warnings=warnings)]
+        return sorted(moved, key=lambda move: _PLACE[move.statistic.name])
+
+    def _told_by_warnings(self, day: int, named: tuple[Cause, Move]) -> tuple[Cause, Move]:
+        signs = [move for move in self._moved(day, warnings=True) if not move.seasonal]
+        cause, sign = name_cause(signs) or named
+        if cause == "behaviour":
+            return named
+        return cause, sign._replace(p_value=min(sign.p_value, named[1].p_value))
 
     def named(self, day: int) -> Cause | None:
         """The cause alone."""
