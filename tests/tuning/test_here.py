@@ -1,5 +1,9 @@
 """A whole search in this process, on real orders of small markets."""
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from restock.dataset import Interactions, load_sample
@@ -7,6 +11,7 @@ from restock.tuning.costs import sizes_by_market
 from restock.tuning.here import brief_here, search_here
 
 pytestmark = pytest.mark.unit
+GUIDE = Path(__file__).parents[2] / "docs" / "automl.md"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,21 @@ def test_every_market_gets_a_choice_that_is_reported(interactions: Interactions)
     assert set(search.choices.markets) == {"BE", "PT"}
     chosen = {choice.candidate.key for choice in search.choices.markets.values()}
     assert chosen <= {one.trial.candidate.key for one in search.reported}
+
+
+def test_the_section_of_the_guide_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    section = GUIDE.read_text().split("\n## From a notebook\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 3
+    names: dict[str, Any] = {"__name__": "notebook"}
+    for block in blocks:
+        exec(compile(block, str(GUIDE), "exec"), names)
+    said = capsys.readouterr().out
+    assert "BE: " in said and "PT: " in said
+    ran = {one.trial.key for one in names["search"].outcomes}
+    assert 3 <= len(ran) <= 12
+    assert set(names["trials"]["where"]) >= {"all"} and names["trials"]["lift"].notna().any()
+    assert names["lists"].items.shape == (3, 10)
 
 
 def test_without_a_report_the_newest_windows_are_not_looked_at(interactions: Interactions) -> None:
