@@ -5,7 +5,7 @@ from importlib import metadata
 
 import typer
 
-from restock.cli import doctor, output, platform, publications, retrain, search
+from restock.cli import doctor, drift, monitor, output, platform, publications, retrain, search
 
 app = typer.Typer(
     name="restock",
@@ -35,6 +35,8 @@ def common(
 
 app.command()(retrain.retrain)
 app.command()(search.search)
+app.command()(drift.drift)
+app.command()(monitor.monitor)
 app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)

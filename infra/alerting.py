@@ -1,0 +1,155 @@
+"""From findings to alerts: each written down once, then told to the server.
+
+An alert lies in the store, with a marker in the outbox (``spool/alerts/<id>``), before anybody is
+told: an event that is emitted while the server is away is lost without an error.
+"""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from restock.infra.alerts import FOLDER, Alert, alert_id, alert_key, read_alert
+from restock.infra.store import NotFound, Store
+from restock.monitoring.findings import Finding
+from restock.monitoring.policy import ResponsePolicy
+
+OUTBOX = "spool/alerts"
+DETECTED = "restock.drift.detected"
+SECONDS = 20.0  # for a server to take what waits
+_EVENTS = uuid.UUID("5f1c1c0e-4a7b-5d0c-9c43-2f7e1f5a9d10")
+
+logger = logging.getLogger(__name__)
+
+
+class Raised(NamedTuple):
+    """The alerts that are new, those that go on, and whether they are so many at once that the
+    data are to blame."""
+
+    alerts: Sequence[Alert]
+    repeated: Sequence[Alert]
+    storm: bool
+
+
+def raise_alerts(
+    store: Store,
+    findings: Iterable[Finding],
+    *,
+    watched: Sequence[str],
+    now: dt.datetime,
+    policy: ResponsePolicy,
+    reports: Mapping[str, str] | None = None,
+) -> Raised:
+    """Write down what alarms and is not known yet; doing it again changes nothing.
+
+    An alarm of the same market and cause within the cooldown, counted in days of the data, is the
+    same alert going on. watched: all markets that were looked at. now: when it was written.
+    reports: market → address of its page. ``deliver`` tells the server.
+    """
+    alarms = [finding for finding in findings if finding.severity == "alarm"]
+    known = {market: alerts_of(store, market) for market in {one.market for one in alarms}}
+    new: dict[str, Alert] = {}
+    repeated: dict[str, Alert] = {}
+    for finding in alarms:
+        before = _going_on(finding, [*known[finding.market], *new.values()], policy)
+        if before is not None:
+            repeated[before.id] = before
+            continue
+        alert = Alert.of(finding, now, (reports or {}).get(finding.market, ""))
+        store.put(f"{OUTBOX}/{alert.id}", b"")  # before the alert: none is written and not told
+        store.put(alert_key(alert.id), alert.bytes())
+        new[alert.id] = alert
+    alarming = len({finding.market for finding in alarms})
+    storm = alarming >= policy.storm_least and alarming > policy.storm_share * len(watched)
+    return Raised(tuple(new.values()), tuple(repeated.values()), storm)
+
+
+def alerts_of(store: Store, market: str) -> list[Alert]:
+    """The alerts of a market, oldest first."""
+    found = []
+    for entry in store.list(f"{FOLDER}/{market}"):
+        try:
+            found.append(read_alert(store, entry.key.rpartition("/")[2].removesuffix(".json")))
+        except ValueError:
+            continue  # what lies beside them is no alert
+    return sorted(found, key=lambda alert: (alert.as_of, alert.id))
+
+
+def deliver(store: Store) -> int:
+    """Tell the server what waits in the outbox; how many alerts no server has taken yet.
+
+    What an earlier run left goes too. An event's id follows from its alert, so that one that is
+    sent twice is the same event. Never raises: what cannot be sent now goes with the next run.
+    """
+    waiting: dict[str, Alert] = {}
+    for entry in store.list(OUTBOX):
+        name = entry.key.removeprefix(f"{OUTBOX}/")
+        try:
+            waiting[entry.key] = read_alert(store, name)
+        except (NotFound, ValueError):
+            logger.warning("%s has no alert", entry.key)
+    if not waiting:
+        return 0
+    try:
+        _emit(list(waiting.values()))
+    except Exception as error:
+        logger.warning("no server took %d alerts; they wait: %s", len(waiting), error)
+        return len(waiting)
+    for key in waiting:
+        store.delete(key)
+    return 0
+
+
+def _going_on(finding: Finding, known: Sequence[Alert], policy: ResponsePolicy) -> Alert | None:
+    """The alert that a finding is a repetition of."""
+    same = [
+        alert
+        for alert in known
+        if alert.id == alert_id(finding)
+        or (
+            (alert.market, alert.cause) == (finding.market, finding.cause)
+            and dt.timedelta() <= finding.as_of - alert.as_of
+            and (finding.as_of - alert.as_of).days <= policy.cooldown_days
+        )
+    ]
+    return same[-1] if same else None
+
+
+def _emit(alerts: Sequence[Alert]) -> None:
+    """Send events; returns when the server has them."""
+    import asyncio
+
+    from prefect.events import Event
+    from prefect.events.clients import get_events_client
+
+    async def send() -> None:
+        async with get_events_client(checkpoint_every=1) as client:
+            for alert in alerts:
+                await client.emit(Event(**_event(alert)))
+
+    asyncio.run(asyncio.wait_for(send(), SECONDS))
+
+
+def _event(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid5(_EVENTS, alert.id),
+        "event": DETECTED,
+        "occurred": alert.raised,
+        "resource": {
+            "prefect.resource.id": f"restock.market.{alert.market}",
+            "restock.kind": alert.kind,
+            "restock.cause": alert.cause,
+            "restock.severity": alert.severity,
+            "restock.action": alert.action,
+        },
+        "payload": {
+            "alert": alert.id,
+            **alert.model_dump(
+                mode="json",
+                include={
+                    "market", "as_of", "kind", "cause", "severity", "evidence", "action", "report"
+                },
+            ),
+        },
+    }  # fmt: skip

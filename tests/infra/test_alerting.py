@@ -1,0 +1,116 @@
+"""Alerts: written down once, before anybody is told; what no server took waits."""
+
+import datetime as dt
+import json
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+from contracts.watched import AS_OF, finding
+
+from restock.infra import alerting
+from restock.infra.alerting import OUTBOX, Raised, alerts_of, deliver, raise_alerts
+from restock.infra.local_store import LocalStore
+from restock.monitoring.findings import Finding
+from restock.monitoring.policy import ResponsePolicy
+
+POLICY = ResponsePolicy()
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+WATCHED = [f"{letter}{letter}" for letter in "ABCDEFGHIJ"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def raised(store: LocalStore, *findings: Finding) -> Raised:
+    return raise_alerts(store, findings, watched=WATCHED, now=NOW, policy=POLICY)
+
+
+def ids(alerts: object) -> list[str]:
+    return [alert.id for alert in alerts]  # type: ignore[attr-defined]
+
+
+@pytest.mark.unit
+def test_an_alarm_is_written_once_and_what_is_no_alarm_never(store: LocalStore) -> None:
+    first = raised(
+        store, finding(), finding("DE", severity="warning"), finding("GB", severity="note")
+    )
+    assert ids(first.alerts) == [f"FR-{AS_OF}-price-shock"] and not first.repeated
+    assert [entry.key for entry in store.list(OUTBOX)] == [f"{OUTBOX}/FR-{AS_OF}-price-shock"]
+    again = raised(store, finding())
+    assert not again.alerts and ids(again.repeated) == ids(first.alerts)
+    assert ids(alerts_of(store, "FR")) == ids(first.alerts)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("days", "new"), [(1, False), (14, False), (15, True)])
+def test_the_same_cause_goes_on_for_as_long_as_the_cooldown(
+    store: LocalStore, days: int, new: bool
+) -> None:
+    raised(store, finding())
+    later = AS_OF + dt.timedelta(days=days)
+    assert bool(raised(store, finding(as_of=later)).alerts) == new
+    assert raised(store, finding(as_of=later, cause="lost supplier")).alerts
+
+
+@pytest.mark.unit
+def test_many_at_once_are_a_storm(store: LocalStore) -> None:
+    assert not raised(store, *(finding(market) for market in WATCHED[:3])).storm
+    assert raised(store, *(finding(market) for market in WATCHED[:4])).storm
+    few = raise_alerts(store, [finding("AA")], watched=["AA"], now=NOW, policy=POLICY)
+    assert not few.storm
+
+
+@pytest.mark.unit
+def test_what_no_server_takes_waits_and_goes_later(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(alerts: object) -> None:
+        raise ConnectionError("no server")
+
+    raised(store, finding())
+    monkeypatch.setattr(alerting, "_emit", away)
+    assert deliver(store) == 1 and store.list(OUTBOX)
+    taken: list[str] = []
+    monkeypatch.setattr(alerting, "_emit", lambda alerts: taken.extend(ids(alerts)))
+    raised(store, finding("DE"))
+    assert deliver(store) == 0 and not store.list(OUTBOX)
+    assert sorted(taken) == [f"DE-{AS_OF}-price-shock", f"FR-{AS_OF}-price-shock"]
+    assert deliver(store) == 0
+
+
+@pytest.mark.unit
+def test_a_marker_whose_alert_was_never_written_stops_nothing(store: LocalStore) -> None:
+    store.put(f"{OUTBOX}/FR-{AS_OF}-price-shock", b"")  # killed between the two writes
+    assert deliver(store) == 0
+    assert raised(store, finding()).alerts
+
+
+@pytest.mark.platform
+def test_a_server_has_each_alert_once(store: LocalStore, prefect_api: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    alerts = raise_alerts(store, [finding()], watched=WATCHED, now=now, policy=POLICY).alerts
+    assert deliver(store) == 0
+    store.put(f"{OUTBOX}/{alerts[0].id}", b"")
+    assert deliver(store) == 0
+
+    def events() -> list[dict[str, object]]:
+        body = {"filter": {"event": {"name": [alerting.DETECTED]}}}
+        request = Request(
+            f"{prefect_api}/events/filter",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urlopen(request) as answer:
+            return list(json.load(answer)["events"])
+
+    until = time.monotonic() + 30
+    while not events() and time.monotonic() < until:
+        time.sleep(0.5)
+    (event,) = events()
+    assert event["resource"]["prefect.resource.id"] == "restock.market.FR"  # type: ignore[index]
+    assert event["resource"]["restock.cause"] == "price shock"  # type: ignore[index]
+    assert event["payload"]["alert"] == alerts[0].id  # type: ignore[index]
