@@ -41,13 +41,11 @@ MEMORY, MOST_STEP = 20.0, 0.5
 class Feed:
     """What was found on each day (all arrays over days).
 
-    wrong: name → bool. seen: name → the number that decided (float64). expected: orders that
-    the weekday usually has, NaN when unknown.
+    wrong: name → bool. seen: name → the number that decided (float64).
     """
 
     wrong: dict[str, Flags]
     seen: dict[str, Floats]
-    expected: Floats
 
     @classmethod
     def of(cls, days: MarketDays, chance: float) -> Self:
@@ -62,7 +60,7 @@ class Feed:
         even = pools.mean(days.quantity % 2 == 0)
         repeated = pools.mean(_repeated(days))
         aside, usual_aside = _aside(days, lines)
-        collapsed, volume, expected = _volume(days, chance)
+        collapsed, volume = _volume(days, chance)
         usually_even = _before(even, ASIDE_DAYS, 0.9)
         with np.errstate(invalid="ignore"):
             wrong = {
@@ -82,7 +80,7 @@ class Feed:
             "quarantined": aside,
             "orders": volume,
         }
-        return cls(wrong, seen, expected)
+        return cls(wrong, seen)
 
     @property
     def bad(self) -> Flags:
@@ -179,7 +177,7 @@ def _before(daily: Floats, window: int, level: float) -> Floats:
     return found
 
 
-def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
+def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats]:
     """Days that end a run of business days with far too few orders.
 
     A day's expectation is the mean of the middle four of the same weekday's six before, holidays
@@ -193,7 +191,7 @@ def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
     collapsed, lowest = np.zeros(days.days, dtype=bool), np.full(days.days, np.nan)
     business = np.flatnonzero(~quiet & (expected > 0.3 * _before(expected, 7, 0.5)))
     if business.size <= max(RUNS):
-        return collapsed, lowest, expected
+        return collapsed, lowest
     for run, most in RUNS.items():
         came, due = _sums(orders[business], run), _sums(expected[business], run)
         ratio = np.log((came + 0.5) / (due + 0.5))
@@ -212,7 +210,7 @@ def _volume(days: MarketDays, chance: float) -> tuple[Flags, Floats, Floats]:
             days_of = business[n : n + run]
             collapsed[days_of[orders[days_of] <= FEW * expected[days_of]]] = True
             collapsed[days_of[-1]] = True
-    return collapsed, lowest, expected
+    return collapsed, lowest
 
 
 def _expected(orders: Floats) -> Floats:

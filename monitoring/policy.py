@@ -9,7 +9,7 @@ class DriftPolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     window_days: tuple[int, ...] = (7, 28)
-    """Lengths of the current window, shortest first; the reference is as long, and before it."""
+    """Lengths of the current window, shortest first; it is compared with four such before it."""
 
     history_windows: int = Field(default=26, ge=4)
     """Earlier windows that say what is usual in a market."""

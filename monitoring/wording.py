@@ -59,7 +59,8 @@ def of_move(move: Move, category: str, plan: Planned | None = None) -> str:
         high=form.format(high),
         category=category,
     )
-    text += f" over {move.width} days; chance without drift {_chance(move.p_value)}."
+    text += f" over {move.width} days, against {move.windows} windows before; "
+    text += f"chance without drift {_chance(move.p_value)}."
     if move.seasonal:
         text += " It moved likewise a year ago."
     if plan is not None:

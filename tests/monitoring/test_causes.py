@@ -8,6 +8,7 @@ from restock.monitoring.causes import ACTIONS, name_cause
 from restock.monitoring.judging import Move
 from restock.monitoring.planned import EXPLAINS, Planned, explained
 from restock.monitoring.statistics import STATISTICS
+from restock.monitoring.wording import of_fault, of_move
 
 pytestmark = pytest.mark.unit
 
@@ -71,3 +72,16 @@ def test_a_plan_holds_from_its_first_to_its_last_day() -> None:
     assert explained("price shock", first, last, [plan]) is None
     with pytest.raises(ValueError, match="ends"):
         Planned(what="prices", first=last, last=first)
+
+
+def test_every_statistic_and_every_fault_has_its_words() -> None:
+    for one in STATISTICS:
+        text = of_move(move(one.name), "toys", None)
+        assert "usually" in text and "over 7 days, against 26 windows" in text
+        assert "chance without drift below 0.001" in text and "{" not in text
+    assert "Prices of toys" in of_move(move("range_prices"), "toys")
+    day = dt.date(2024, 3, 4)
+    for fault in ("prices", "quantities", "doubled", "repeated", "quarantined", "orders"):
+        assert of_fault(fault, 0.7, [day]).startswith("On 2024-03-04, ")
+    run = of_fault("orders", 0.25, [day, dt.date(2024, 3, 6)])
+    assert run.startswith("From 2024-03-04 to 2024-03-06, only 25% of the orders")
