@@ -6,8 +6,8 @@ shrunk before they are compared:
 * the *pooled choice* is the best candidate over the customers of all markets;
 * a candidate fitted on all markets is worth to a market, beside the pooled choice, ``w own +
   (1 - w) pooled``: the market's difference, shrunk toward that of all markets;
-* one that was tried in this market alone is worth ``w own``: nothing is known of it elsewhere,
-  and it is held to be no better than the pooled choice until it shows;
+* one that was tried in this market alone is worth ``w own + (1 - w) usual``: what its family
+  usually gains in markets that try it alone, but no more than the pooled choice until it shows;
 * w is small where the markets' differences are no larger than their errors explain
   (``shrinkage.belief``), and at most n / (n + half_way) in a market of n < half_way customers;
 * a market leaves the pooled choice for more than a tie and more than noise; of those that tie
@@ -27,7 +27,7 @@ from restock.models.slate import FIRST_INCUMBENT
 from restock.tuning.brief import Brief
 from restock.tuning.costs import seconds
 from restock.tuning.trials import ALL, Lift, Mixture, Outcome, StudyKey, Trial
-from restock.tuning.weighing import Own, Pooled, Weighed, own_variance, weigh
+from restock.tuning.weighing import Own, Pooled, Weighed, own_priors, weigh
 
 RUNNERS_UP = 3
 
@@ -94,11 +94,11 @@ def choose(outcomes: Sequence[Outcome], mixtures: Sequence[Mixture], brief: Brie
         if one.trial.study.where in tried:
             tried[one.trial.study.where].append(one)
     own = {market: Own.of(market, tried[market], pooled) for market in brief.markets}
-    tau2 = own_variance(list(own.values()))
+    priors = own_priors(list(own.values()))
     return Choices(
         pooled=_overall(pooled),
         markets={
-            market: _decide(market, weigh(market, own[market], pooled, tau2), pooled, mixtures)
+            market: _decide(market, weigh(market, own[market], pooled, priors), pooled, mixtures)
             for market in brief.markets
         },
         pooled_steps=_steps(finished, pooled),

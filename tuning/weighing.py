@@ -1,7 +1,8 @@
 """What was tried, beside the pooled choice: raw, shrunk, and how surely."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,14 @@ class Own:
         )
 
 
+class OwnPrior(NamedTuple):
+    """What a family tried in a market alone is held to gain over the pooled choice, before its
+    number there counts: a normal with this mean, not above 0, and variance (log-lifts)."""
+
+    mean: float
+    tau2: float
+
+
 @dataclass(frozen=True, eq=False)
 class Weighed:
     """Everything that a market can choose between but the pooled choice.
@@ -125,10 +134,10 @@ class Weighed:
     sure: NDArray[np.bool_]
 
 
-def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
-    """Shrink a market's numbers: toward those of all markets, or toward no gain.
+def weigh(market: str, own: Own, pooled: Pooled, priors: Mapping[str, OwnPrior]) -> Weighed:
+    """Shrink a market's numbers: toward those of all markets, or toward what markets gain alone.
 
-    own_tau2: the variance of what markets gain on their own, see ``own_variance``.
+    priors: of every family in ``own``, see ``own_priors``.
     """
     half_way = pooled.brief.setting.policy.half_way
     rest = np.flatnonzero(np.arange(len(pooled.outcomes)) != pooled.reference)
@@ -145,14 +154,15 @@ def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
         errors = pooled.errors[rest, column]
         variance = shrinkage.difference_variance(errors, pooled.errors[theirs], kin)
         customers = pooled.customers[rest, column]
+    mean, own_tau2 = np.array([priors[name] for name in own.families]).reshape(-1, 2).T
     weight = np.concatenate(
         [
             shrinkage.belief(customers, variance, tau2, half_way),
-            shrinkage.belief(own.customers, own.variance, np.array(own_tau2), half_way),
+            shrinkage.belief(own.customers, own.variance, own_tau2, half_way),
         ]
     )
     raw = np.concatenate([here, own.gain])
-    centre = np.concatenate([everywhere, np.zeros(own.gain.size)])
+    centre = np.concatenate([everywhere, mean])
     small = np.nan_to_num(np.concatenate([customers, own.customers])) < half_way
     z = np.where(small, SMALL_NOISE_Z, NOISE_Z)
     gain = np.where(weight > 0, weight * np.nan_to_num(raw) + (1 - weight) * centre, centre)
@@ -161,20 +171,32 @@ def weigh(market: str, own: Own, pooled: Pooled, own_tau2: float) -> Weighed:
     return Weighed([pooled.outcomes[row] for row in rest] + own.outcomes, gain, weight, sure)
 
 
-def own_variance(tables: Sequence[Own]) -> float:
-    """The variance of what markets can gain on their own, from the best of each family in each.
+def own_priors(tables: Sequence[Own]) -> dict[str, OwnPrior]:
+    """By family, from its best in each market: what more of them than the best would say is how
+    bad the bad ones are.
 
-    Only gains count, twice: the prior is centred on none, and how bad the bad ones are says
-    nothing of the good ones.
+    Families are apart because a hopeless one tells nothing of the others: thrown together with
+    a good one, its many losses would pass for evidence that nobody gains. Mean and variance are
+    found in turns, the mean weighted by precision (Morris, "Parametric empirical Bayes
+    inference", JASA 1983) and never above 0.
     """
-    squares, variance = [], []
+    found: dict[str, list[tuple[float, float]]] = {}
     for table in tables:
         for family in sorted(set(table.families)):
             rows = [at for at, name in enumerate(table.families) if name == family]
             best = max(rows, key=lambda at: table.gain[at])
-            squares.append(max(float(table.gain[best]), 0.0) ** 2)
-            variance.append(float(table.variance[best]))
-    return shrinkage.prior_variance(np.array(squares), np.array(variance), np.ones(len(squares)))
+            number = float(table.gain[best]), float(table.variance[best])
+            found.setdefault(family, []).append(number)
+    return {family: _prior(*np.array(numbers).T) for family, numbers in found.items()}
+
+
+def _prior(gains: FloatArray, variance: FloatArray) -> OwnPrior:
+    tau2, mean = 0.0, 0.0
+    for _ in range(shrinkage.ROUNDS):
+        precision = 1 / (tau2 + variance + 1e-12)
+        mean = min(float(precision @ gains / precision.sum()), 0.0)
+        tau2 = shrinkage.prior_variance((gains - mean) ** 2, variance, np.ones(gains.size))
+    return OwnPrior(mean, tau2)
 
 
 def _by_market(outcomes: Sequence[Outcome]) -> tuple[dict[str, int], FloatArray]:

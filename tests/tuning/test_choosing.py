@@ -134,6 +134,26 @@ def test_a_sure_gain_of_its_own_is_taken_and_explained() -> None:
     assert found.markets["AA"].candidate == outcomes[0].trial.candidate
 
 
+def test_a_hopeless_family_does_not_hide_what_a_good_one_gains() -> None:
+    """Every market gains a little alone with one family and loses much with three others."""
+    customers = {f"M{chr(65 + at)}": 1500 for at in range(8)}
+    gains = np.random.default_rng(3).normal(0.03, 0.03, len(customers)).tolist()
+    outcomes = [everywhere(trial(ALL, "item_knn", 0), [0.05] * len(customers), customers)]
+    for market, gain in zip(customers, gains, strict=True):
+        outcomes.append(alone(trial(market, "item_knn", 0), 0.05 + gain, customers[market]))
+    good = choose(outcomes, [], brief_for(customers)).markets
+    assert max(one.gain for one in good.values()) > 0.01
+    outcomes += [
+        alone(trial(market, name, 0), -0.2, customers[market])
+        for market in customers
+        for name in ("sar", "ease", "als")
+    ]
+    beside = choose(outcomes, [], brief_for(customers)).markets
+    assert {m: (one.candidate, one.gain) for m, one in beside.items()} == {
+        m: (one.candidate, one.gain) for m, one in good.items()
+    }
+
+
 def test_ties_go_to_the_cheaper() -> None:
     customers = {"AA": 3000, "BB": 3000}
     outcomes = [
