@@ -109,13 +109,16 @@ def test_an_earlier_day_reads_the_ledger_up_to_it(store: LocalStore, tmp_path: P
     assert files(store) == before
 
 
-def test_two_runs_at_once_leave_what_the_later_one_knows(store: LocalStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ours", "theirs"), [(6, 9), (9, 6)])
+def test_two_runs_at_once_leave_what_the_later_one_knows(
+    store: LocalStore, tmp_path: Path, ours: int, theirs: int
+) -> None:
     publish(store, 0)
-    other = iter([lambda: ledger(store, day(9), tmp_path)])
+    other = iter([lambda: ledger(store, day(theirs), tmp_path)])
     racing = Wrapped(store, "FR.parquet", before=lambda: next(other, lambda: None)())
-    found = ledger(racing, day(6), tmp_path)  # type: ignore[arg-type]
-    assert len(found.days) == 6
-    assert len(ledger(store, day(9), tmp_path).days) == 9
+    found = ledger(racing, day(ours), tmp_path)  # type: ignore[arg-type]
+    assert len(found.days) == ours
+    assert len(pd.read_parquet(tmp_path / "store/realised/FR.parquet")) == 9
 
 
 def test_days_after_a_roll_back_are_judged_by_the_lists_it_returned_to(
