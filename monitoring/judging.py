@@ -24,8 +24,8 @@ AS_STRONG, SURE = 0.5, 2.0
 class Move(NamedTuple):
     """How far a statistic of one window is from what was usual.
 
-    move: in spreads. p_value: of one so far out, corrected for statistics, windows and markets.
-    seasonal: it moved likewise a year ago.
+    move: in spreads. p_value: of one so far out, corrected for statistics, their sides, windows
+    and markets. seasonal: it moved likewise a year ago.
     """
 
     statistic: Statistic
@@ -61,7 +61,7 @@ class Judged:
         """Judge each window. every: days between two ends; it divides the width and a year."""
         step, n = windows.width // every, policy.history_windows
         few = windows.customers < policy.least_customers
-        tests = len(STATISTICS) * len(policy.window_days)
+        tests = sum(one.sides for one in STATISTICS) * len(policy.window_days)
         chance = policy.false_alarms / (tests * markets)
         known, move, alarmed, warned, seasonal = {}, {}, {}, {}, {}
         for one in STATISTICS:
@@ -104,8 +104,7 @@ class Judged:
         z, known = float(self.move[one.name][row]), self.known[one.name]
         many = int(known.windows[row])
         low, high = self.band(one, row) or (np.nan, np.nan)
-        sides = 2 if one.side == "both" else 1
-        p = min(1.0, sides * float(student.sf(abs(z), many - 1)) * self.tests)
+        p = min(1.0, float(student.sf(abs(z), many - 1)) * self.tests)
         return Move(
             one, self.windows.width, float(self.windows.values[one.name][row]), low, high, z, p,
             bool(self.seasonal[one.name][row]), many,

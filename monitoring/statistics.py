@@ -28,6 +28,11 @@ class Statistic(NamedTuple):
     scale: Scale = "plain"
     by_customer: bool = False
 
+    @property
+    def sides(self) -> int:
+        """To how many sides a move counts: each is a test."""
+        return 2 if self.side == "both" else 1
+
     def shown(self, value: float) -> float:
         """A value as people read it."""
         return math.exp(value) if self.scale == "log" else value

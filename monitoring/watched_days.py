@@ -18,6 +18,8 @@ from restock.monitoring.statistics import STATISTICS
 from restock.monitoring.windows import Windows
 
 WEEK = 7
+FEED_TESTS = 24
+"""What the error rate of the feed's volume is shared by: as if as many were tested."""
 FEED_DAYS = 3
 """A fault of the feed is reported as long as it is so recent."""
 _PLACE = {one.name: place for place, one in enumerate(STATISTICS)}
@@ -37,7 +39,7 @@ class Watched:
         cls, days: MarketDays, policy: DriftPolicy, markets: int, *, daily: bool = False
     ) -> Self:
         """Judge a market. markets: how many are watched. daily: on every day, not the last."""
-        feed = Feed.of(days, policy.false_alarms / (len(policy.window_days) * markets * 12))
+        feed = Feed.of(days, policy.false_alarms / (FEED_TESTS * markets))
         clean = days.without(feed.bad) if feed.bad.any() else days
         every = 1 if daily else math.gcd(WEEK, *policy.window_days)
         judged = []
