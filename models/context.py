@@ -14,6 +14,8 @@ T = TypeVar("T")
 class FitContext:
     """Passed to ``fit``. A model that needs Spark or a process group finds it here.
 
+    device: where networks are trained, as in "cuda:0"; models without one look at neither it nor
+    process_group, so that one context serves them all.
     threads: cores that the fit may use. spark: a running ``SparkSession``.
     process_group: an initialised ``torch.distributed`` group. scratch: a folder that every
     executor of ``spark`` can read; none: a temporary one of this machine.
