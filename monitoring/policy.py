@@ -26,6 +26,18 @@ class DriftPolicy(BaseModel):
     label_delay_days: int = Field(default=2, ge=0)
     """Orders of younger days may still arrive: what lists came to then is not final."""
 
+    least_fall: float = Field(default=0.05, gt=0, lt=1)
+    """The fall of realised ndcg that is looked for, as a share: larger ones are found sooner."""
+
+    chance_alarms: float = Field(default=0.05, gt=0, lt=1)
+    """Chance that the performance of a market alarms within 275 days though nothing fell."""
+
+    trial_days: int = Field(default=56, ge=7)
+    """So long a new plan is held against the one before it, and rolled back if it is worse."""
+
+    false_rollbacks: float = Field(default=0.05, gt=0, lt=1)
+    """Chance that a plan as good as the one before it is ever rolled back."""
+
     stale_nights: int = Field(default=3, ge=2)
     """After so many nights without a publication the lists in force are stale."""
 
