@@ -9,25 +9,30 @@ latest   only the newest of them runs, about its own day; older ones are cancell
 all      each of them runs once
 none     late ones are cancelled
 
-``restock up`` does it before its worker starts. Doing it again changes nothing.
+Only what ``deployments/`` declares is settled: runs of others on the same server are left alone.
+``restock up`` does it before its worker starts; elsewhere, do it before the workers are back.
+Doing it again changes nothing.
 """
 
 import argparse
 import asyncio
 import datetime as dt
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from restock.infra.connections import CatchUp
+from restock.infra.deployments import Deployment, DeploymentsError, packaged, read_prefect_file
 from restock.infra.prefect_env import configure
 from restock.infra.settings import SettingsError, load_settings
 
 SHORT = dt.timedelta(minutes=5)
 """A run that is late by less is not missed: a worker is about to take it."""
-MOST = 200
+PAGE = 200
 TAG = "catch-up"
 
 
@@ -40,15 +45,20 @@ class Settled:
     cancelled: tuple[dt.datetime, ...]
 
 
-def catch_up(client: Any, policy: CatchUp, now: dt.datetime) -> list[Settled]:
-    """Settle what every deployment with an active schedule has missed; returns where it had any.
+def catch_up(
+    client: Any, declared: Iterable[Deployment], policy: CatchUp, now: dt.datetime
+) -> list[Settled]:
+    """Settle what the declared deployments have missed; returns those that had missed any.
 
-    A deployment that never had a run has missed nothing.
+    Asked are those with an active schedule on the server. One that never had a run has missed
+    nothing.
     """
+    ours = {(one.entrypoint, one.name) for one in declared}
     settled = []
-    for deployment in client.read_deployments():
+    for deployment in _pages(client.read_deployments):
         schedules = [one.schedule for one in deployment.schedules if one.active]
-        if schedules and not deployment.paused:
+        known = (deployment.entrypoint, deployment.name) in ours
+        if known and schedules and not deployment.paused:
             settled.append(_settle(client, deployment, schedules, policy, now))
     return [one for one in settled if one.started or one.cancelled]
 
@@ -56,12 +66,15 @@ def catch_up(client: Any, policy: CatchUp, now: dt.datetime) -> list[Settled]:
 def _settle(
     client: Any, deployment: Any, schedules: Sequence[Any], policy: CatchUp, now: dt.datetime
 ) -> Settled:
-    runs = {run.expected_start_time: run for run in _past_runs(client, deployment.id, now)}
-    waiting = {time: run for time, run in runs.items() if run.state.is_scheduled()}
-    # what ran, or was cancelled, settles its own time and makes those before it pointless
-    last = max((time for time in runs if time not in waiting), default=min(waiting, default=now))
-    missed = sorted({*waiting, *due(schedules, last, now)} - (runs.keys() - waiting.keys()))
-    keep = {"latest": missed[-1:], "all": missed, "none": []}[policy]
+    scheduled = list(_runs(client, deployment.id, now, {"any_": ["SCHEDULED"]}))
+    waiting = {run.expected_start_time: run for run in scheduled if run.run_count == 0}
+    again = [run for run in scheduled if run.run_count]  # they wait for their next attempt
+    begun = [*again, *islice(_runs(client, deployment.id, now, {"not_any_": ["SCHEDULED"]}), 1)]
+    # what began, or was cancelled, settles its own time and makes those before it pointless
+    last = max((run.expected_start_time for run in begun), default=None)
+    missed = sorted({*waiting, *due(schedules, last or min(waiting, default=now), now)})
+    newest = [time for time in missed[-1:] if last is None or time > last]
+    keep = {"latest": newest, "all": missed, "none": []}[policy]
     started = tuple(time for time in keep if time not in waiting)
     for time in started:
         _start(client, deployment.id, time)
@@ -75,28 +88,47 @@ def due(schedules: Iterable[Any], after: dt.datetime, until: dt.datetime) -> lis
     """When cron schedules fire after a moment (exclusive) and until another, in order."""
     from prefect.server.schemas.schedules import CronSchedule
 
-    async def dates() -> list[dt.datetime]:
-        found: set[dt.datetime] = set()
-        for one in schedules:
-            cron = CronSchedule(cron=one.cron, timezone=one.timezone)
-            found |= set(await cron.get_dates(n=MOST, start=after, end=until))
-        return sorted(time for time in found if after < time <= until)
+    async def dates(cron: CronSchedule) -> list[dt.datetime]:
+        found: list[dt.datetime] = []
+        start = after
+        while True:  # a schedule gives a limited number at a time
+            more = [t for t in await cron.get_dates(n=PAGE, start=start, end=until) if t > start]
+            if not more:
+                return found
+            found += more
+            start = more[-1]
 
-    return asyncio.run(dates())
+    crons = [CronSchedule(cron=one.cron, timezone=one.timezone) for one in schedules]
+    return sorted({time for cron in crons for time in asyncio.run(dates(cron))})
 
 
-def _past_runs(client: Any, deployment: UUID, now: dt.datetime) -> list[Any]:
-    """The newest runs that a schedule asked for, not those that somebody started."""
+def _runs(
+    client: Any, deployment: UUID, until: dt.datetime, types: dict[str, Any]
+) -> Iterator[Any]:
+    """What a schedule asked for up to now, newest first; not what somebody started.
+
+    types: of states, as a filter of Prefect takes them.
+    """
     from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
     from prefect.client.schemas.sorting import FlowRunSort
 
-    runs = client.read_flow_runs(
+    wanted = {"expected_start_time": {"before_": until}, "state": {"type": types}}
+    runs = _pages(
+        client.read_flow_runs,
         deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment]}}),
-        flow_run_filter=FlowRunFilter.model_validate({"expected_start_time": {"before_": now}}),
+        flow_run_filter=FlowRunFilter.model_validate(wanted),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=MOST,
     )
-    return [run for run in runs if run.auto_scheduled or TAG in run.tags]
+    return (run for run in runs if run.auto_scheduled or TAG in run.tags)
+
+
+def _pages(read: Callable[..., list[Any]], **wanted: Any) -> Iterator[Any]:
+    """All that the server has of something: it gives a page at a time."""
+    for offset in count(0, PAGE):
+        page = read(**wanted, limit=PAGE, offset=offset)
+        yield from page
+        if len(page) < PAGE:
+            return
 
 
 def _start(client: Any, deployment: UUID, time: dt.datetime) -> None:
@@ -113,22 +145,25 @@ def _start(client: Any, deployment: UUID, time: dt.datetime) -> None:
 def _cancel(client: Any, run: UUID, policy: CatchUp) -> None:
     from prefect.states import Cancelled
 
-    why = "a newer day runs" if policy == "latest" else "what was missed does not run"
+    why = "a newer one counts" if policy == "latest" else "what was missed does not run"
     message = f"Missed while the platform was away; prefect.catch_up is {policy}: {why}"
     client.set_flow_run_state(run, Cancelled(message=message), force=True)
 
 
 def main() -> int:
     """Exit 0 when everything is settled, 2 when there is no server or a setting is wrong."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m restock.infra.catch_up",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    parser.add_argument("--folder", type=Path, default=None, help="default: the packaged one")
+    folder = (parser.parse_args().folder or packaged()).absolute()
     try:
+        declared = read_prefect_file(folder).deployments
         settings = load_settings()
         url = configure(settings, console="WARNING")
-    except SettingsError as error:
+    except (DeploymentsError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 2
     if url is None:
@@ -136,8 +171,9 @@ def main() -> int:
         return 2
     from prefect.client.orchestration import get_client
 
-    client = get_client(sync_client=True)
-    for one in catch_up(client, settings.prefect.catch_up, dt.datetime.now(dt.UTC)):
+    with get_client(sync_client=True) as client:
+        settled = catch_up(client, declared, settings.prefect.catch_up, dt.datetime.now(dt.UTC))
+    for one in settled:
         for time in one.started:
             print(f"{one.deployment}: runs for {time:%Y-%m-%d %H:%M} UTC, which was missed")
         for time in one.cancelled:

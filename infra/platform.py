@@ -69,7 +69,7 @@ def up(
             _deploy(folder, starting.variables, every_market)
             starting.note(deployed=fingerprint)
         if WORKER not in starting.state.services:
-            _catch_up(starting.variables, say)
+            _catch_up(folder, starting.variables, say)
         starting.ensure(WORKER, _start_worker(folder), say)
         _wait_for_worker(server, starting.state.services[WORKER], folder)
         if mlflow:
@@ -202,10 +202,10 @@ def _deploy(folder: Path, variables: Mapping[str, str], every_market: bool) -> N
         raise DeploymentsError(done.stderr.strip() or done.stdout.strip())
 
 
-def _catch_up(variables: Mapping[str, str], say: Say) -> None:
+def _catch_up(folder: Path, variables: Mapping[str, str], say: Say) -> None:
     """Before the worker takes what is late: see ``restock.infra.catch_up``."""
     done = subprocess.run(
-        python("restock.infra.catch_up"),
+        python("restock.infra.catch_up", "--folder", str(folder)),
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
