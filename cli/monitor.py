@@ -33,7 +33,8 @@ def monitor(
 ) -> None:
     """How do the published lists serve each market? Every later order judges them.
 
-    Exits 0 whatever the lights say: 1 means that a market could not be looked at.
+    A new plan whose lists turn out surely worse than those of the plan before is rolled back, and
+    says so. Exits 0 then too: 1 means that a market could not be looked at.
     """
     from restock.infra.settings import SettingsError, load_settings
 

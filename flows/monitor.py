@@ -1,4 +1,4 @@
-"""Monitoring: what published lists come to, market by market, on one page."""
+"""Monitoring: what published lists come to, and back to the plan before where it was better."""
 
 import datetime as dt
 import time
@@ -29,7 +29,8 @@ def monitor(
 ) -> Health:
     """Join what was published with the orders that came, and write the page of all markets.
 
-    orders, markets, group, as_of, reading: as ``retrain`` takes them.
+    orders, markets, group, as_of, reading: as ``retrain`` takes them. A new plan whose lists are
+    surely worse than those of the plan before is rolled back.
 
     Markets fail one by one: the others are looked at, and the run then ends Failed and names
     them.

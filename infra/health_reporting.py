@@ -1,48 +1,112 @@
-"""After all markets were looked at: causes, alerts and the next night, and what Prefect shows."""
+"""After all markets were looked at: what is rolled back, what is said, and what Prefect shows."""
 
+import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 
 from restock.infra import health_page
-from restock.infra.alerting import alerts_of, deliver
-from restock.infra.health import Health, LastAlert, MarketHealth, Retrained
+from restock.infra.alerting import alerts_of, deliver, raise_alerts
+from restock.infra.champions import rollback
+from restock.infra.health import Health, LastAlert, MarketHealth, Retrained, RolledBack
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.next_runs import next_nights
 from restock.infra.night import Night
+from restock.infra.publications import current
 from restock.infra.reporting import FOLDER as REPORTS
 from restock.infra.reporting import read_night
+from restock.infra.settings import Settings
+from restock.infra.standing import Stands
 from restock.infra.store import Store, StoreError
+from restock.infra.tracking import point_champion
 from restock.infra.watch_reporting import link
+from restock.monitoring.findings import Finding
+from restock.monitoring.policy import ResponsePolicy
 
 logger = logging.getLogger(__name__)
 
 
 def conclude(
     store: Store,
+    settings: Settings,
     ingested: Ingested,
-    looked: Sequence[MarketHealth],
+    stands: Sequence[Stands],
     failures: Mapping[str, str],
     declared: Markets,
 ) -> Health:
-    """Put all markets together, with what else is known of them."""
+    """Roll back what is worse than the plan before, say so, and put all markets together."""
+    as_of = ingested.as_of
     failed = [
         MarketHealth(
             market=market,
             name=declared.of(market).name,
-            as_of=ingested.as_of,
+            as_of=as_of,
             light="red",
             why="could not be looked at",
             error=reason,
         )
         for market, reason in failures.items()
     ]
-    markets = _with_history(store, declared, [*looked, *failed])
+    found = [*(roll_back(store, settings, one) for one in stands), *failed]
+    raised = raise_alerts(
+        store,
+        [_finding(one) for one in found if one.rolled_back],
+        watched=[one.market for one in found],
+        now=dt.datetime.now(dt.UTC),
+        policy=ResponsePolicy(),
+    )
+    markets = _with_history(store, declared, found)
     return Health(
-        as_of=ingested.as_of,
+        as_of=as_of,
         snapshot=ingested.snapshot.hash,
         markets=tuple(sorted(markets, key=lambda one: one.market)),
+        raised=tuple(alert.id for alert in raised.alerts),
         waiting=deliver(store),
+    )
+
+
+def roll_back(store: Store, settings: Settings, stands: Stands) -> MarketHealth:
+    """How a market stands, back at the plan before where that was surely better.
+
+    A market that cannot be rolled back says so; the others go on.
+    """
+    health, succession = stands.health, stands.succession
+    if succession is None or not succession.worse:
+        return health
+    left = current(store, health.market)
+    try:
+        champion = rollback(store, health.market, to_plan_before=True, effective=health.as_of)
+    except StoreError as error:
+        logger.exception("%s could not be rolled back", health.market)
+        reason = f"its plan is worse than the one before, and could not be rolled back: {error}"
+        return health.model_copy(update={"light": "red", "why": reason, "error": reason})
+    assert left is not None  # else there was nothing to roll back
+    point_champion(settings, health.market, champion.publication)
+    why = (
+        f"{left.plan_label} was worse than {champion.plan.label}, the plan before it, on the same "
+        f"{succession.orders:,} orders of {succession.days} days: {succession.difference:+.3f} in "
+        f"ndcg ({succession.low:+.3f} to {succession.high:+.3f}). It is barred until there is "
+        "new evidence."
+    )
+    rolled = RolledBack(left=left.token, back_to=champion.publication, why=why)
+    return health.model_copy(
+        update={"light": "red", "why": f"rolled back: {why}", "rolled_back": rolled}
+    )
+
+
+def _finding(health: MarketHealth) -> Finding:
+    """The roll-back as a finding: nothing is left to be done, but somebody has to know."""
+    assert health.rolled_back is not None
+    return Finding(
+        market=health.market,
+        as_of=health.as_of,
+        kind="performance",
+        cause="performance",
+        severity="alarm",
+        action="note",
+        statistic="ndcg",
+        value=health.ndcg.value if health.ndcg else 0.0,
+        evidence=health.rolled_back.why,
     )
 
 
@@ -52,16 +116,24 @@ def _with_history(
     """The markets with what else is known: causes, alerts, the next night."""
     nights = _nights(store, found)
     due = next_nights(declared, [one.market for one in found])
+    before = {one.market: one.rolled_back for one in health_page.read(store)}
     return [
         one.model_copy(
             update={
                 "retrained": _with_cause(one.retrained, nights),
                 "alert": _last_alert(store, one.market),
+                "rolled_back": _still(store, one.market, one.rolled_back or before.get(one.market)),
                 "next_run": due.get(one.market),
             }
         )
         for one in found
     ]
+
+
+def _still(store: Store, market: str, rolled: RolledBack | None) -> RolledBack | None:
+    """A roll-back, for as long as there are no newer lists."""
+    pointer = current(store, market) if rolled else None
+    return rolled if rolled and pointer and pointer.token == rolled.back_to else None
 
 
 def _with_cause(retrained: Retrained | None, nights: Mapping[str, Night]) -> Retrained | None:

@@ -1,19 +1,20 @@
-"""How one market stands: its ledger brought up to date, and what it says."""
+"""How one market stands: its ledger brought up to date, what it says, and which plan was better."""
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from restock.dataset import Interactions
 from restock.infra import drift_page, realised_ledger
 from restock.infra.exposure_store import read_exposures
 from restock.infra.health import Light, MarketHealth, Retrained
 from restock.infra.markets import Markets
-from restock.infra.publications import current
+from restock.infra.publications import current, read_publication
 from restock.infra.realised_ledger import Ledger
-from restock.infra.records import Pointer
+from restock.infra.records import Pointer, Step
 from restock.infra.settings import Settings
 from restock.infra.store import Store
 from restock.infra.watch import WORST_FIRST
@@ -21,14 +22,25 @@ from restock.monitoring.findings import Finding
 from restock.monitoring.health import WINDOW_DAYS, by_week, change, window_mean
 from restock.monitoring.lists import check_lists_over_time
 from restock.monitoring.online import against_control, lists_shown, rates
+from restock.monitoring.performance import check_performance
 from restock.monitoring.policy import DriftPolicy
 from restock.monitoring.staleness import check_staleness
+from restock.monitoring.succession import Succession, compare_plans
 
 STALE_AFTER = dt.timedelta(days=7)
 """How long a look at the orders says how a market stands."""
 # what a batch is packed by
 SECONDS, SECONDS_PER_LINE = 0.1, 2e-6
 _LIGHTS: dict[str, Light] = {"alarm": "red", "warning": "yellow"}
+
+
+class Stands(BaseModel):
+    """How a market stands, and how its plan does against the one before, where there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    health: MarketHealth
+    succession: Succession | None = None
 
 
 @dataclass(frozen=True)
@@ -41,13 +53,14 @@ class Standing:
     policy: DriftPolicy
     settings: Settings
 
-    def run(self, market: str) -> MarketHealth:
+    def run(self, market: str) -> Stands:
         """Bring a market's ledger up to date and say how it stands."""
         pointer = current(self.store, market)
         name, as_of = self.markets.of(market).name, self.interactions.as_of_date
         if pointer is None:
             why = f"nothing is published: run restock retrain --markets {market}"
-            return MarketHealth(market=market, name=name, as_of=as_of, light="grey", why=why)
+            nothing = MarketHealth(market=market, name=name, as_of=as_of, light="grey", why=why)
+            return Stands(health=nothing)
         ledger = realised_ledger.update(
             self.store,
             self.interactions,
@@ -56,7 +69,10 @@ class Standing:
             self.policy,
             self.settings,
         )
-        return self._health(market, pointer, ledger)
+        return Stands(
+            health=self._health(market, pointer, ledger),
+            succession=self._succession(market, pointer),
+        )
 
     def _health(self, market: str, pointer: Pointer, ledger: Ledger) -> MarketHealth:
         as_of, days = self.interactions.as_of_date, ledger.days
@@ -65,6 +81,7 @@ class Standing:
         fresh = state is not None and as_of - STALE_AFTER <= state.as_of <= as_of
         found = [
             *check_staleness(pointer.as_of, market, as_of, self.policy).findings,
+            *check_performance(days, market, as_of, self.policy).findings,
             *check_lists_over_time(ledger.lists, market, as_of, self.policy).findings,
             *(one for one in (state.findings if state and fresh else ()) if one.kind == "data"),
         ]
@@ -88,6 +105,31 @@ class Standing:
             retrained=_retrained(pointer, ledger),
             page=state.page if state and fresh else "",
         )
+
+    def _succession(self, market: str, pointer: Pointer) -> Succession | None:
+        """The plan in service against the one before it, since it came."""
+        came = _came(pointer)
+        if came is None or pointer.plan_before is None:
+            return None
+        new, old = (
+            read_publication(self.store, market, token, self.settings).to_pandas()
+            for token in (came.token, pointer.plan_before)
+        )
+        k = self.markets.of(market).k
+        return compare_plans(self.interactions, market, new, old, came.as_of, k, self.policy)
+
+
+def _came(pointer: Pointer) -> Step | None:
+    """The publication by which the plan in service took the place of another.
+
+    None where it did not: a plan that was returned to is not on trial.
+    """
+    came = None
+    for step in (pointer.step, *reversed(pointer.trail)):
+        if step.plan_key != pointer.plan_key:
+            break
+        came = step
+    return came if came is not None and came.action == "published" else None
 
 
 def _retrained(pointer: Pointer, ledger: Ledger) -> Retrained | None:

@@ -18,6 +18,7 @@ from restock.monitoring.data_drift import check_data
 from restock.monitoring.findings import Check, Kind
 from restock.monitoring.line_table import line_table
 from restock.monitoring.lists import check_lists_over_time
+from restock.monitoring.performance import check_performance
 from restock.monitoring.policy import DriftPolicy
 from restock.monitoring.staleness import check_staleness
 
@@ -74,6 +75,7 @@ class Watching:
         return {
             "prediction": check_lists_over_time(ledger.lists, market, as_of, self.policy),
             "staleness": check_staleness(published, market, as_of, self.policy),
+            "performance": check_performance(ledger.days, market, as_of, self.policy),
         }
 
     def _evidently(self, market: str, as_of: dt.date) -> bytes | None:

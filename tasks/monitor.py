@@ -9,12 +9,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from restock.infra import health_page, health_reporting
-from restock.infra.health import Health, MarketHealth
+from restock.infra.health import Health
 from restock.infra.markets import load_markets
 from restock.infra.runners import thread_plan
 from restock.infra.settings import load_settings
 from restock.infra.snapshots import open_snapshot
-from restock.infra.standing import Standing
+from restock.infra.standing import Standing, Stands
 from restock.infra.store import open_store
 from restock.infra.watched_markets import Prepared, Unit, prepare_markets
 from restock.monitoring.policy import DriftPolicy
@@ -35,7 +35,7 @@ def prepare(
 
 
 @task(cache_policy=NO_CACHE, task_run_name="monitor {title}")
-def monitor_batch(title: str, prepared: Prepared, units: list[Unit]) -> list[MarketHealth]:
+def monitor_batch(title: str, prepared: Prepared, units: list[Unit]) -> list[Stands]:
     """Bring the ledgers of some markets up to date, and say how the markets stand."""
     settings = load_settings()
     standing = Standing(
@@ -49,16 +49,17 @@ def monitor_batch(title: str, prepared: Prepared, units: list[Unit]) -> list[Mar
         return [standing.run(unit.market) for unit in units]
 
 
-@task(name="conclude", cache_policy=NO_CACHE, task_run_name="conclude")
+@task(name="conclude", cache_policy=NO_CACHE, task_run_name="roll back what is worse")
 def conclude(
     prepared: Prepared,
-    batches: Sequence[list[MarketHealth]],
+    batches: Sequence[list[Stands]],
     failures: Sequence[tuple[Unit, str]],
 ) -> Health:
-    """Put all markets together."""
+    """Return markets to the plan before where that was surely better, and put all together."""
     settings = load_settings()
     return health_reporting.conclude(
         open_store(settings=settings),
+        settings,
         prepared.ingested,
         [one for batch in batches for one in batch],
         {unit.market: reason for unit, reason in failures},
