@@ -11,7 +11,8 @@ online_retail.markets_worse_than_pooled  markets whose plan is significantly wor
     choice of all markets (one-sided, 5 % over all markets, Holm).
 online_retail.own_plans  markets that do not take the choice of all.
 lift_vs_global, lift_vs_naive, own_plans  on twelve simulated markets of four habits (see
-    ``benchmarks.search_world``): on many draws of the true future of the same customers.
+    ``benchmarks.search_world``): on many draws of the true future of the same customers. For
+    each world (``world_23.regret``, 23 being its seed), then over all worlds alike.
 lift_vs_best_global  the same beside the single configuration that turned out best.
 regret  1 - U(plans) / U(oracle), U the mean over markets of the log-utility: the oracle gives
     every market the best of all trials that reached the top, known from one half of the draws
@@ -19,13 +20,14 @@ regret  1 - U(plans) / U(oracle), U the mean over markets of the log-utility: th
 least_customers  test customers of the smallest simulated market, over the selection windows.
 """
 
+import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from restock.benchmarks.figures import Figure, report, wants_json
+from restock.benchmarks.figures import Figure, report
 from restock.benchmarks.search_world import HORIZON, Differing, K
 from restock.dataset import Interactions, load_sample
 from restock.evaluation import Objective, Scorecard, compare
@@ -41,6 +43,8 @@ from restock.tuning.running import run
 from restock.tuning.setting import Kept, Setting
 from restock.tuning.trials import ALL, Outcome, Step, StudyKey, Trial
 
+WORLDS = (23, 17, 41)
+"""Seeds. The rules of choosing were made with 17, 23 and 31 at hand; 41 was not looked at."""
 FAMILIES = ("reorder", "item_knn", "sar", "tifu_knn", "up_cf", "ease", "als", "blend")
 CONTEXT = FitContext(threads=os.cpu_count() or 1)
 OBJECTIVE = Objective.at(K)
@@ -241,15 +245,53 @@ def true_lifts(cards: Mapping[str, list[Scorecard]]) -> dict[str, list[float]]:
     return found
 
 
-def figures() -> Iterator[Figure]:
-    """All of them: six to eight minutes on two cores."""
+def over_worlds(trials: int, seeds: Sequence[int]) -> Iterator[Figure]:
+    """The figures of each simulated world, then of all together."""
+    found: dict[str, list[Figure]] = {}
+    for seed in seeds:
+        for one in simulated(trials, seed=seed):
+            found.setdefault(one.figure, []).append(one)
+            yield replace(one, figure=f"world_{seed}.{one.figure}")
+    yield from map(together, found.values())
+
+
+def together(worlds: Sequence[Figure]) -> Figure:
+    """One figure of several worlds, each of which counts alike.
+
+    Shares are averaged as logarithms; worlds have no customer in common, so that the squares of
+    half the intervals add up. Of customers it is the fewest, of plans the sum.
+    """
+    first, values = worlds[0], [one.value for one in worlds]
+    if first.figure in ("least_customers", "own_plans"):
+        count = min(values) if first.figure == "least_customers" else sum(values)
+        return replace(first, value=count, unit=f"{first.unit}, {len(worlds)} worlds")
+    sign = -1.0 if first.figure == "regret" else 1.0
+    value = float(np.mean(np.log1p(sign * np.array(values))))
+    mean = replace(first, value=sign * float(np.expm1(value)))
+    ends = [(one.low, one.high) for one in worlds if one.low is not None and one.high is not None]
+    if not ends:
+        return mean
+    half = float(np.sqrt(np.sum(np.diff(np.log1p(np.array(ends))) ** 2))) / 2 / len(worlds)
+    return replace(mean, low=float(np.expm1(value - half)), high=float(np.expm1(value + half)))
+
+
+def figures(worlds: Sequence[int] = WORLDS) -> Iterator[Figure]:
+    """All of them: two minutes on two cores for each world, and three for Online Retail."""
     yield from online_retail(trials=100)
-    yield from simulated(trials=160)
+    yield from over_worlds(160, worlds)
 
 
 def main() -> None:
-    """``python -m restock.benchmarks.search_quality [--json]``"""
-    report(figures(), wants_json(__doc__))
+    """``python -m restock.benchmarks.search_quality [--json] [--worlds SEED …]``"""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON per figure")
+    parser.add_argument(
+        "--worlds", nargs="+", type=int, default=WORLDS, metavar="SEED", help="simulated worlds"
+    )
+    options = parser.parse_args()
+    report(figures(options.worlds), options.json)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from restock.benchmarks.search_quality import (
     on_later_windows,
     on_true_futures,
     searched,
+    together,
     tried,
 )
 from restock.benchmarks.search_world import Differing
@@ -101,6 +102,23 @@ def test_a_search_gives_every_market_a_plan_and_what_it_is_compared_with(
     assert {(m, FIRST_INCUMBENT.key) for m in markets} <= given
     for choice in (found.plans, found.naive, dict.fromkeys(markets, found.best)):
         assert {(market, one.key) for market, one in choice.items()} <= given
+
+
+def test_worlds_count_alike_and_more_of_them_say_more() -> None:
+    one = Figure("lift_vs_naive", 0.02, "share", 0.01, 0.03, peer="naive")
+    alone, four = together([one]), together([one] * 4)
+    assert (alone.value, alone.low, alone.high) == pytest.approx((0.02, 0.01, 0.03), abs=1e-4)
+    assert four.value == pytest.approx(0.02)
+    assert four.low is not None
+    assert four.high is not None
+    assert four.high - four.low == pytest.approx(0.01, rel=0.01)
+    other = Figure("lift_vs_naive", -0.02, "share", -0.03, -0.01)
+    assert together([one, other]).value == pytest.approx(0.0, abs=3e-4)
+    regret = together([Figure("regret", 0.01, "share"), Figure("regret", 0.03, "share")])
+    assert regret.value == pytest.approx(0.02, abs=1e-4)
+    assert regret.low is None
+    assert together([Figure("least_customers", n, "") for n in (300, 200)]).value == 200
+    assert together([Figure("own_plans", n, "of 12 markets") for n in (3, 2)]).value == 5
 
 
 def test_futures_are_of_the_markets_own_customers_and_differ_by_draw() -> None:
