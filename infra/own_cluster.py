@@ -1,5 +1,6 @@
 """A Dask cluster on this node whose workers offer different resources."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,17 @@ class OwnCluster(LocalCluster):  # type: ignore[misc]
         except BaseException:
             self.close()
             raise
+
+    async def _close(self) -> None:
+        """Workers that do not end in time are killed: not worth a word to who closes a cluster
+        that is at work."""
+        nannies = logging.getLogger("distributed.nanny")
+        level = nannies.level
+        nannies.setLevel(logging.ERROR)
+        try:
+            await super()._close()
+        finally:
+            nannies.setLevel(level)
 
     def new_worker_spec(self) -> dict[int, dict[str, Any]]:
         """Dask asks for the workers one by one; their names count from 0."""

@@ -131,6 +131,31 @@ def test_a_worker_owns_one_core_and_may_start_processes(tmp_path: Path) -> None:
     assert os.environ.get("NUMBA_NUM_THREADS") == before
 
 
+def _stay(path: Path) -> None:
+    path.touch()
+    time.sleep(60)
+
+
+@pytest.mark.platform
+def test_a_cluster_that_is_closed_while_it_works_does_not_complain(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    import distributed
+
+    with (
+        local_cluster(settings_of(tmp_path, "dask")) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        began = tmp_path / "began"
+        unfinished = client.submit(_stay, began)
+        while not began.exists():
+            time.sleep(0.05)
+        assert not unfinished.done()
+    workers = capfd.readouterr().err
+    assert " - INFO - " in workers and " - WARNING - " not in workers
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 @pytest.mark.platform
 def test_the_runner_does_not_change_the_result(prefect_api: str, tmp_path: Path) -> None:
     from prefect import flow, task
