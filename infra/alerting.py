@@ -57,12 +57,26 @@ def raise_alerts(
             repeated[before.id] = before
             continue
         alert = Alert.of(finding, now, (reports or {}).get(finding.market, ""))
-        store.put(f"{OUTBOX}/{alert.id}", b"")  # before the alert: none is written and not told
-        store.put(alert_key(alert.id), alert.bytes())
         new[alert.id] = alert
     alarming = len({finding.market for finding in alarms})
     storm = alarming >= policy.storm_least and alarming > policy.storm_share * len(watched)
+    if storm:
+        new = _incident(list(new.values()), f"{alarming} of {len(watched)} markets alarm at once")
+    for alert in new.values():
+        store.put(f"{OUTBOX}/{alert.id}", b"")  # before the alert: none is written and not told
+        store.put(alert_key(alert.id), alert.bytes())
     return Raised(tuple(new.values()), tuple(repeated.values()), storm)
+
+
+def _incident(alerts: Sequence[Alert], what: str) -> dict[str, Alert]:
+    """The alerts of a storm: the first one tells people of all, and nothing is trained."""
+    storm = {}
+    for at, alert in enumerate(sorted(alerts, key=lambda one: one.id)):
+        why = f"{what}: a data incident. " if at == 0 else ""
+        action = "note" if at else "page"
+        about = {"storm": True, "action": action, "evidence": f"{why}{alert.evidence}"}
+        storm[alert.id] = alert.model_copy(update=about)
+    return storm
 
 
 def alerts_of(store: Store, market: str) -> list[Alert]:

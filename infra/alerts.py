@@ -20,7 +20,8 @@ class Alert(Record):
     """A finding that somebody, or something, has to answer.
 
     id: ``FR-2011-11-30-price-shock``: the same finding on the same day is the same alert.
-    action: what is suggested. report: address of the market's page. raised: when it was written.
+    action: what is suggested. report: address of the market's page. storm: so many markets alarm
+    at once that the data are to blame. raised: when it was written.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -34,6 +35,7 @@ class Alert(Record):
     evidence: str
     finding: Finding
     report: str = ""
+    storm: bool = False
     raised: dt.datetime
 
     @classmethod

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -76,6 +83,21 @@ class PrefectSettings(Section):
     def _check(self) -> Self:
         _needs_tls("Prefect", self.api_url, self.api_key, self.auth_string)
         return self
+
+
+class AlertSettings(Section):
+    """Whom to tell what cannot wait."""
+
+    blocks: tuple[str, ...] = ()
+    """Prefect notification blocks, ``type/name``, as in slack-webhook/ops."""
+
+    @field_validator("blocks")
+    @classmethod
+    def _are_blocks(cls, blocks: tuple[str, ...]) -> tuple[str, ...]:
+        for name in blocks:
+            if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
+                raise ValueError(f"{name!r} is no block: write type/name, as in slack-webhook/ops")
+        return blocks
 
 
 class MlflowSettings(Section):

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from restock.infra.connections import (
     Address,
+    AlertSettings,
     AzureSettings,
     DaskSettings,
     LocalPath,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     prefect: PrefectSettings = PrefectSettings()
     mlflow: MlflowSettings = MlflowSettings()
     dask: DaskSettings = DaskSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="before")
     @classmethod
