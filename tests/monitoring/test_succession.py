@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from restock.dataset import Interactions
 from restock.monitoring.policy import DriftPolicy
-from restock.monitoring.succession import Succession, compare_plans, paired
+from restock.monitoring.succession import Succession, _boundary, compare_plans, paired
 
 pytestmark = pytest.mark.unit
 
@@ -98,6 +98,17 @@ def ever_worse(difference: np.ndarray, customer: np.ndarray, at: np.ndarray) -> 
 def test_equal_plans_are_seldom_rolled_back_however_often_one_looks() -> None:
     random = np.random.default_rng(2)
     assert np.mean([ever_worse(*draw(random, 0.0, 56)) for _ in range(120)]) <= 0.05
+
+
+def test_the_boundary_is_seldom_crossed_in_a_very_long_time() -> None:
+    steps = np.arange(1, 20_001)
+    boundary = np.array([_boundary(float(n), int(n), 0.05) for n in steps[99:]])
+    random = np.random.default_rng(4)
+    crossed = [
+        bool((np.cumsum(random.normal(size=steps.size))[99:] < -boundary).any())
+        for _ in range(1000)
+    ]
+    assert 0.005 <= np.mean(crossed) <= 0.05
 
 
 def test_a_plan_that_is_worse_is_found() -> None:
