@@ -96,7 +96,7 @@ def rollback(
 
     to_plan_before: to the last publication of the plan before, however often the current plan
     was refitted since; what was published in between is withdrawn. effective: first day of
-    orders that the step holds for, where it is not today's (None: as the record says).
+    orders on which the step holds (None: that of the publication that it leaves).
 
     The barred plan may return when its evidence has changed. A plan that stays in service
     (the publication before is of the same plan) is not barred. NotFound when nothing is

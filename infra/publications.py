@@ -136,7 +136,7 @@ def step_back(
         raise StoreError(f"{market}: {now.token} is the first publication: nothing to return to")
     target = now.plan_before if to_plan_before else now.previous
     if target is None:
-        raise StoreError(f"{market}: {now.plan_label} is the first plan: none to return to")
+        raise StoreError(f"{market}: there is no plan before {now.plan_label} to return to")
     manifest = read_manifest(store, market, target)
     if manifest is None:
         raise NotFound(f"{market}: the publication {target} is no longer in {store.uri}")

@@ -1,15 +1,20 @@
 """A night of retraining as people run it: what it leaves behind, and when things go wrong."""
 
+import datetime as dt
 import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
+import httpx
 import pandas as pd
 import pytest
 from contracts.nights import MARKETS, night_of, published, states, write_orders
+from contracts.watched import finding
+from mlflow import MlflowClient
 
+from restock.infra.alerts import Alert, alert_key
 from restock.infra.local_store import LocalStore
 from restock.infra.publications import current, history, read_current
 
@@ -200,6 +205,28 @@ def test_rolling_back_returns_to_the_publication_before(
     assert published(store)["FR"] == before["FR"]
     listed = json.loads(restock("history", "--market", "FR", "--json").stdout)
     assert [step["action"] for step in listed] == ["rolled back", "published", "published"]
+
+
+def test_a_night_that_an_alert_asked_for_names_it_everywhere(
+    restock, store: LocalStore, orders: Path, home: Path, api: str
+) -> None:
+    alert = Alert.of(finding("FR"), raised=dt.datetime(2011, 11, 30, 5, tzinfo=dt.UTC))
+    store.put(alert_key(alert.id), alert.bytes())
+    arguments = ["--orders", str(orders), "--markets", "FR", "--because", alert.id, "--json"]
+    night = night_of(restock("retrain", *arguments))
+    assert night["because"]["id"] == alert.id and night["because"]["evidence"] == alert.evidence
+    report = Path(night["report"]).read_text()
+    assert alert.id in report and alert.evidence in report
+    tracked = MlflowClient(f"sqlite:///{home}/mlflow.db")
+    experiment = tracked.get_experiment_by_name("restock")
+    runs = tracked.search_runs([experiment.experiment_id], f"tags.because = '{alert.id}'")
+    assert {run.data.tags["because_of"] for run in runs} == {alert.evidence} and len(runs) == 2
+    about = {"flow_runs": {"name": {"like_": alert.id}}}
+    (run,) = httpx.post(f"{api}/flow_runs/filter", json=about).json()
+    assert run["name"] == f"retrain FR because of {alert.id}"
+
+    back = restock("rollback", "--market", "FR", "--plan")
+    assert back.returncode == 2 and "there is no plan before" in back.stderr
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_one_step_returns_to_the_plan_before_past_its_refits(store: LocalStore) 
 def test_without_a_plan_before_there_is_none_to_return_to(store: LocalStore) -> None:
     publish(store, 0)
     publish(store, 1)
-    with pytest.raises(StoreError, match="is the first plan"):
+    with pytest.raises(StoreError, match="no plan before reorder"):
         rollback(store, "FR", to_plan_before=True)
     assert current(store, "FR").token == "run-1"
 
