@@ -11,11 +11,11 @@ core_use               share of the cores, others' part left out, that our proce
 threads_at_work        threads that numeric libraries may use, all workers together: the command
                        fails where that is more than cores
 
-Part halving: the same number of trials with successive halving and a warm start, and without.
+Part halving: ``restock.benchmarks.search_halving``: the same number of trials with successive
+halving and a warm start, and with every trial given everything.
 
-compute_share          model seconds of the one over those of the other (bar: .40)
-quality_kept           utility of its plans over those of the other, on the newest windows (.995);
-                       the interval is the range over six seeds
+compute_share          CPU seconds of the one over those of the other (bar: .40)
+quality_kept           utility of its plans over those of the other, on true futures (bar: .995)
 
 Part quality: ``restock.benchmarks.search_quality``: regret, lift_vs_global, lift_vs_naive.
 """
@@ -37,9 +37,7 @@ def _fan_out(quick: bool) -> Iterator[Figure]:
 def _halving(quick: bool) -> Iterator[Figure]:
     from restock.benchmarks.search_halving import halving
 
-    return halving(
-        customers=1500 if quick else 2000, trials=30 if quick else 90, seeds=1 if quick else 6
-    )
+    return halving(customers=1500, trials=30 if quick else 150, worlds=1 if quick else 8)
 
 
 def _quality(quick: bool) -> Iterator[Figure]:

@@ -177,10 +177,7 @@ def on_true_futures(world: Differing, arms: Arms, draws: int) -> Iterator[Figure
             if fitted is None or not candidate.pooled:
                 lines = world.orders if candidate.pooled else train
                 fitted = candidate.create().fit(lines, CONTEXT)
-            allowed = futures[market][0].folds[0].candidates
-            everybody = np.arange(world.orders.n_customers, dtype=np.int32)
-            lists = np.full((everybody.size, K), -1, dtype=np.int32)
-            lists[train.customers] = fitted.recommend(train.customers, K, allowed=allowed).items
+            lists = futures[market][0].lists(fitted)
             cards[market][candidate.key] = [
                 future.card(lists, str(half))
                 for half, future in zip(halves, futures[market], strict=True)

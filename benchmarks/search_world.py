@@ -11,6 +11,7 @@ order twice as often as fitted, so that 700 per market give more than 200 to jud
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from restock.evaluation import Fold, Scorecard
 from restock.evaluation.folds import Relevance, candidate_items
 from restock.evaluation.metrics import score_lists
 from restock.kernels.simulation import Lines
+from restock.models import Recommender
 
 HORIZON, K = 28, 10
 HABITS: tuple[dict[str, float], ...] = (
@@ -121,6 +123,14 @@ class Future:
             margin=np.concatenate([part.margin for part in parts]),
             repeat=np.concatenate([part.repeat for part in parts]),
         )
+
+    def lists(self, fitted: Recommender[Any]) -> IntArray:
+        """What a model would show the market's customers (n_customers of the world × K, -1
+        elsewhere)."""
+        found = np.full((self.train.n_customers, K), -1, dtype=np.int32)
+        known, allowed = self.train.customers, self.folds[0].candidates
+        found[known] = fitted.recommend(known, K, allowed=allowed).items
+        return found
 
     def card(self, lists: IntArray, key: str) -> Scorecard:
         """The scorecard of lists (n_customers of the world × K). key: names these draws."""
