@@ -51,13 +51,14 @@ def drift(
 
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
-    parameters = {
+    parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),
         "as_of": options.day(as_of),
         "reading": options.reading(columns, time_format, delimiter, encoding),
         "report": report,
     }
+    options.check_columns(orders, parameters["reading"])
     watch = _run(settings, parameters, quiet=as_json)
     if as_json:
         print_json(watch.in_short())

@@ -40,12 +40,13 @@ def monitor(
 
     with bad_input(SettingsError):
         settings = load_settings(runner=runner)
-    parameters = {
+    parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),
         "as_of": options.day(as_of),
         "reading": options.reading(columns, time_format, delimiter, encoding),
     }
+    options.check_columns(orders, parameters["reading"])
     health = _run(settings, parameters, quiet=as_json)
     if as_json:
         print_json(health.model_dump(mode="json"))

@@ -11,7 +11,7 @@ from contracts.searching import run_of
 from rich.console import Console
 from typer.testing import CliRunner
 
-from restock.cli import live, output, retrain, search
+from restock.cli import drift, live, monitor, output, retrain, search
 from restock.cli.main import app
 from restock.infra.local_store import LocalStore
 from restock.infra.progress import SearchProgress
@@ -91,7 +91,7 @@ def _invoke(monkeypatch: pytest.MonkeyPatch, result: Any, *arguments: str) -> An
     return done, given
 
 
-@pytest.mark.parametrize("command", ["search", "retrain"])
+@pytest.mark.parametrize("command", ["search", "retrain", "drift", "monitor"])
 @pytest.mark.parametrize(
     ("header", "arguments", "says"),
     [
@@ -109,7 +109,7 @@ def test_a_file_without_the_columns_of_orders_is_refused_before_anything_starts(
     arguments: list[str],
     says: str,
 ) -> None:
-    for module in (search, retrain):
+    for module in (search, retrain, drift, monitor):
         monkeypatch.setattr(module, "run", _must_not_run)
     path = tmp_path / "orders.csv"
     path.write_text(f"{header}\n1\n")
