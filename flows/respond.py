@@ -16,7 +16,7 @@ def respond(alert: str) -> Answer:
     if not answered.done:
         if answered.answer.action == "page":
             tasks.page(found, answered)
-        else:
+        elif answered.answer.action != "note":
             tasks.start(found, answered)
         tasks.finish(found)
     return answered.answer

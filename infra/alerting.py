@@ -1,7 +1,9 @@
 """From findings to alerts: each written down once, then told to the server.
 
 An alert lies in the store, with a marker in the outbox (``spool/alerts/<id>``), before anybody is
-told: an event that is emitted while the server is away is lost without an error.
+told: an event that is emitted while the server is away is lost without an error, and so is one
+that a server has taken when it dies before it has acted. The marker goes when the alert is answered;
+until then every run tells the server again.
 """
 
 import datetime as dt
@@ -18,6 +20,8 @@ from restock.monitoring.policy import ResponsePolicy
 OUTBOX = "spool/alerts"
 DETECTED = "restock.drift.detected"
 SECONDS = 20.0  # for a server to take what waits
+ASKED_FOR = dt.timedelta(days=3)
+"""So long an alert that nobody answers is told again: perhaps nothing here answers alerts."""
 _EVENTS = uuid.UUID("5f1c1c0e-4a7b-5d0c-9c43-2f7e1f5a9d10")
 
 logger = logging.getLogger(__name__)
@@ -93,8 +97,9 @@ def alerts_of(store: Store, market: str) -> list[Alert]:
 def deliver(store: Store) -> int:
     """Tell the server what waits in the outbox; how many alerts no server has taken yet.
 
-    What an earlier run left goes too. An event's id follows from its alert, so that one that is
-    sent twice is the same event. Never raises: what cannot be sent now goes with the next run.
+    What an earlier run left goes too, and what was told before and not answered yet. An event's id
+    follows from its alert, so that one that is sent twice is the same event. Never raises: what
+    cannot be sent now goes with the next run.
     """
     waiting: dict[str, Alert] = {}
     for entry in store.list(OUTBOX):
@@ -110,9 +115,17 @@ def deliver(store: Store) -> int:
     except Exception as error:
         logger.warning("no server took %d alerts; they wait: %s", len(waiting), error)
         return len(waiting)
-    for key in waiting:
-        store.delete(key)
+    since = dt.datetime.now(dt.UTC) - ASKED_FOR
+    for alert in waiting.values():
+        if alert.action == "note" or alert.raised < since:
+            settle(store, alert.id)
     return 0
+
+
+def settle(store: Store, alert: str) -> None:
+    """Take an alert out of the outbox: it was answered."""
+    alert_key(alert)  # ValueError for what is no id
+    store.delete(f"{OUTBOX}/{alert}")
 
 
 def _going_on(finding: Finding, known: Sequence[Alert], policy: ResponsePolicy) -> Alert | None:

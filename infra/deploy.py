@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-
-import yaml
+from uuid import UUID
 
 from restock.infra.deployments import (
     PREFECT_FILE,
@@ -21,6 +20,7 @@ from restock.infra.deployments import (
     automation_files,
     check,
     packaged,
+    read_automation,
 )
 from restock.infra.markets import load_markets
 from restock.infra.prefect_env import configure
@@ -46,8 +46,9 @@ def deploy(folder: Path, declared: PrefectFile) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     if done.returncode:
         raise DeploymentsError(f"prefect deploy failed:\n{done.stdout}{done.stderr}")
+    ids = _ids(client)
     for path in automation_files(folder):
-        _install(client, yaml.safe_load(path.read_text(encoding="utf-8")))
+        _install(client, read_automation(path, ids))
     return _wait_for_runs(client, declared)
 
 
@@ -60,6 +61,14 @@ def _make_pools(client: Any, declared: PrefectFile) -> None:
             client.create_work_pool(WorkPoolCreate(name=name, type="process"))
         except ObjectAlreadyExists:
             continue
+
+
+def _ids(client: Any) -> dict[str, str]:
+    """``FLOW/NAME`` → id of every deployment on the server."""
+    return {
+        f"{client.read_flow(one.flow_id).name}/{one.name}": str(one.id)
+        for one in client.read_deployments()
+    }
 
 
 def _install(client: Any, about: dict[str, Any]) -> None:
@@ -93,10 +102,7 @@ def _wait_for_runs(client: Any, declared: PrefectFile) -> list[str]:
     """A server can be healthy and schedule nothing: wait for a run of every schedule."""
     from prefect.client.schemas.filters import FlowRunFilter
 
-    names = {}
-    for one in client.read_deployments():
-        flow = client.read_flow(one.flow_id)
-        names[one.id] = f"{flow.name}/{one.name}"
+    names = {UUID(id): name for name, id in _ids(client).items()}
     wanted = {one.name for one in declared.scheduled}
     scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
     until = time.monotonic() + SCHEDULED_SECONDS

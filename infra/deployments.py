@@ -5,10 +5,11 @@ that cannot work: the first sign would be a night that did not happen.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,8 +18,8 @@ from restock.infra.markets import Markets
 
 PREFECT_FILE = "prefect.yaml"
 AUTOMATIONS = "automations"
-OFTEN = ("nightly", "weekly")
-"""Tags of what every schedule group has once: retraining, and the search."""
+OFTEN = ("nightly", "weekly", "daily")
+"""Tags of what every schedule group has once: retraining, the search, and looking for drift."""
 
 
 class DeploymentsError(ValueError):
@@ -119,7 +120,7 @@ def check(folder: Path, markets: Markets | None) -> PrefectFile:
         *_twice(declared),
         *_wrong_parameters(declared),
         *_wrong_schedules(declared),
-        *_wrong_automations(folder),
+        *_wrong_automations(folder, declared),
     ]
     if markets is not None:
         wrong += _wrong_groups(declared, markets)
@@ -144,11 +145,12 @@ def _wrong_parameters(declared: PrefectFile) -> Iterable[str]:
             unknown = one.parameters.keys() - flow.parameters.properties.keys()
             if unknown:
                 yield f"{one.name}: {one.entrypoint} has no parameter {', '.join(sorted(unknown))}"
-            else:
-                missing = set(flow.parameters.required or ()) - one.parameters.keys()
-                if missing:
-                    yield f"{one.name}: {one.entrypoint} needs {', '.join(sorted(missing))}"
+                continue
+            missing = set(flow.parameters.required or ()) - one.parameters.keys()
+            if not missing:
                 flow.validate_parameters({**_defaults(flow), **one.parameters})
+            elif one.schedules:  # else whoever starts it gives them
+                yield f"{one.name}: {one.entrypoint} needs {', '.join(sorted(missing))}"
         except Exception as error:
             yield f"{one.name}: {type(error).__name__}: {error}"
 
@@ -172,17 +174,34 @@ def _wrong_schedules(declared: PrefectFile) -> Iterable[str]:
                 yield f"{one.name}: {schedule.cron!r} in {schedule.timezone}: {reasons}"
 
 
-def _wrong_automations(folder: Path) -> Iterable[str]:
+def read_automation(path: Path, ids: Mapping[str, str]) -> dict[str, Any]:
+    """What a file declares, with the server's ids (``FLOW/NAME`` → id) for names of deployments.
+
+    KeyError for a deployment that has no id.
+    """
+    about: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for action in about.get("actions", ()):
+        if "deployment" in action:
+            action["deployment_id"] = ids[action.pop("deployment")]
+            action["source"] = "selected"
+    return about
+
+
+def _wrong_automations(folder: Path, declared: PrefectFile) -> Iterable[str]:
     from prefect.events.schemas.automations import AutomationCore
 
+    names = (f"{one.entrypoint.rpartition('.')[2]}/{one.name}" for one in declared.deployments)
+    ids = dict.fromkeys(names, str(UUID(int=0)))
     for path in automation_files(folder):
         try:
-            about = yaml.safe_load(path.read_text(encoding="utf-8"))
+            about = read_automation(path, ids)
             unknown = set(about) - set(AutomationCore.model_fields)
             if unknown:
                 yield f"{path}: unknown {', '.join(sorted(unknown))}"
             AutomationCore.model_validate(about)
-        except (ValidationError, yaml.YAMLError, TypeError) as error:
+        except KeyError as error:
+            yield f"{path}: no deployment {error}; there are {', '.join(ids)}"
+        except (ValidationError, yaml.YAMLError, TypeError, AttributeError) as error:
             yield f"{path}: {error}"
 
 

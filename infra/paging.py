@@ -39,4 +39,5 @@ def _notify(name: str, subject: str, text: str) -> None:
     block: Any = Block.load(name)
     if not isinstance(block, NotificationBlock):
         raise TypeError(f"{name} is no notification block")
-    block.notify(body=text, subject=subject)
+    notify: Any = block.notify
+    notify(body=text, subject=subject)

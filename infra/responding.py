@@ -54,7 +54,7 @@ def claim(store: Store, alert: str, policy: ResponsePolicy) -> Answered:
         if any(one.answer.alert == alert for one in now):
             return now
         given = answer(asked, [one.answer for one in now], policy)
-        return [*now, Answered(answer=given, done=given.action == "note")]
+        return [*now, Answered(answer=given)]
 
     found = _update(store, asked.market, decided).of(alert)
     assert found is not None

@@ -61,7 +61,8 @@ def _decide(asked: Asked, earlier: Sequence[Answer], policy: ResponsePolicy) -> 
         return "note", f"{last.alert} started a {last.action} less than the cooldown away"
     before = [one for one in started if one.as_of < asked.as_of]
     latest = max(before, key=lambda one: one.as_of, default=None)
-    if latest is not None and latest.action == "retrain":
-        if (asked.as_of - latest.as_of).days <= policy.persistent_days:
-            return "search", f"the retraining that answered {latest.alert} has not helped for long"
+    if latest is None or (asked.as_of - latest.as_of).days > policy.persistent_days:
+        return asked.action, f"a {asked.cause} asks for it"
+    if latest.action == "retrain":
+        return "search", f"the retraining that answered {latest.alert} has not helped for long"
     return asked.action, f"a {asked.cause} asks for it"

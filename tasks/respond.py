@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
 
-from restock.infra import paging, responding
+from restock.infra import alerting, paging, responding
 from restock.infra.alerts import Alert, read_alert
 from restock.infra.responding import Answered
 from restock.infra.settings import load_settings
@@ -56,5 +56,7 @@ def page(alert: Alert, answered: Answered) -> None:
 
 @task(name="finish", cache_policy=NO_CACHE, retries=3)
 def finish(alert: Alert) -> None:
-    """Write down that the answer was carried out."""
-    responding.finish(open_store(settings=load_settings()), alert.market, alert.id)
+    """Write down that the answer was carried out; the server need not be told again."""
+    store = open_store(settings=load_settings())
+    responding.finish(store, alert.market, alert.id)
+    alerting.settle(store, alert.id)

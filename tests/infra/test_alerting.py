@@ -10,13 +10,13 @@ import pytest
 from contracts.watched import AS_OF, finding
 
 from restock.infra import alerting
-from restock.infra.alerting import OUTBOX, Raised, alerts_of, deliver, raise_alerts
+from restock.infra.alerting import OUTBOX, Raised, alerts_of, deliver, raise_alerts, settle
 from restock.infra.local_store import LocalStore
 from restock.monitoring.findings import Finding
 from restock.monitoring.policy import ResponsePolicy
 
 POLICY = ResponsePolicy()
-NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+NOW = dt.datetime.now(dt.UTC)
 WATCHED = [f"{letter}{letter}" for letter in "ABCDEFGHIJ"]
 
 
@@ -59,7 +59,10 @@ def test_the_same_cause_goes_on_for_as_long_as_the_cooldown(
 @pytest.mark.unit
 def test_many_at_once_are_a_storm(store: LocalStore) -> None:
     assert not raised(store, *(finding(market) for market in WATCHED[:3])).storm
-    assert raised(store, *(finding(market) for market in WATCHED[:4])).storm
+    many = raised(store, *(finding(market, cause="stale") for market in WATCHED[:4]))
+    assert many.storm and all(alert.storm for alert in many.alerts)
+    assert [alert.action for alert in many.alerts] == ["page", "note", "note", "note"]
+    assert many.alerts[0].evidence.startswith("4 of 10 markets alarm at once: a data incident")
     few = raise_alerts(store, [finding("AA")], watched=["AA"], now=NOW, policy=POLICY)
     assert not few.storm
 
@@ -77,9 +80,25 @@ def test_what_no_server_takes_waits_and_goes_later(
     taken: list[str] = []
     monkeypatch.setattr(alerting, "_emit", lambda alerts: taken.extend(ids(alerts)))
     raised(store, finding("DE"))
-    assert deliver(store) == 0 and not store.list(OUTBOX)
-    assert sorted(taken) == [f"DE-{AS_OF}-price-shock", f"FR-{AS_OF}-price-shock"]
     assert deliver(store) == 0
+    both = [f"DE-{AS_OF}-price-shock", f"FR-{AS_OF}-price-shock"]
+    assert sorted(taken) == both
+    assert deliver(store) == 0 and sorted(taken) == sorted(2 * both)  # nobody has answered yet
+    settle(store, both[0])
+    assert deliver(store) == 0 and taken[4:] == both[1:]
+
+
+@pytest.mark.unit
+def test_what_needs_no_answer_and_what_nobody_answers_is_not_told_for_ever(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerting, "_emit", lambda alerts: None)
+    now = dt.datetime.now(dt.UTC)
+    old, new = now - alerting.ASKED_FOR - dt.timedelta(hours=1), now
+    for when, one in ((old, finding()), (new, finding("DE")), (new, finding("GB", action="note"))):
+        raise_alerts(store, [one], watched=WATCHED, now=when, policy=POLICY)
+    deliver(store)
+    assert [entry.key for entry in store.list(OUTBOX)] == [f"{OUTBOX}/DE-{AS_OF}-price-shock"]
 
 
 @pytest.mark.unit
