@@ -14,7 +14,7 @@ from restock.infra.store import Conflict, NotFound, Store
 from restock.infra.watch import MarketWatch
 from restock.monitoring.findings import Kind
 
-FOLDER = "reports/drift"
+FOLDER, HEALTH = "reports/drift", "reports/health"
 _ATTEMPTS = 10
 _SECTIONS: dict[Kind, str] = {
     "data": "Orders",
@@ -42,8 +42,8 @@ def pages(filters: dict[str, Callable[..., object]]) -> Environment:
     return environment
 
 
-def render(watch: MarketWatch) -> str:
-    """The page of a market as HTML."""
+def render(watch: MarketWatch, *, together: bool = False) -> str:
+    """The page of a market as HTML. together: there is a page of all markets to link to."""
     environment = pages(
         {"short": watch_charts.short, "band": watch_charts.band, "sentence": _sentence}
     )
@@ -56,6 +56,7 @@ def render(watch: MarketWatch) -> str:
     ]
     return environment.get_template("drift_page.html").render(
         watch=watch,
+        together=together,
         sections=sections,
         titles={one.name: one.title for check in checks.values() for one in check.measures},
         actions=_ACTIONS,
@@ -75,7 +76,8 @@ def keep(store: Store, watch: MarketWatch, evidently: bytes | None = None) -> Ma
         found["evidently"] = f"{stem}-evidently.html"
         store.put(found["evidently"], evidently)
     watch = watch.model_copy(update=found)
-    store.put(watch.page, render(watch).encode())
+    together = bool(store.list(HEALTH))
+    store.put(watch.page, render(watch, together=together).encode())
     return watch
 
 

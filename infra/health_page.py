@@ -2,14 +2,13 @@
 
 from markupsafe import Markup
 
-from restock.infra.drift_page import address, pages
+from restock.infra.drift_page import HEALTH, address, pages
 from restock.infra.health import LIGHTS, Health, MarketHealth
 from restock.infra.store import Blob, Conflict, NotFound, Store
 from restock.infra.watch_charts import sparkline
 from restock.monitoring.online import Rate
 
-FOLDER = "reports/health"
-PAGE, RECORD = f"{FOLDER}/index.html", f"{FOLDER}/health.json"
+PAGE, RECORD = f"{HEALTH}/index.html", f"{HEALTH}/health.json"
 _ATTEMPTS = 10
 
 

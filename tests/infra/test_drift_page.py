@@ -65,6 +65,9 @@ def test_pages_are_kept_beside_each_other_and_linked(store: LocalStore) -> None:
     assert 'href="2011-11-30-evidently.html"' in page
     assert store.get(kept.evidently).data == b"<html>theirs</html>"
     assert "Evidently" not in store.get(keep(store, watched("DE")).page).data.decode()
+    assert "All markets" not in page
+    store.put("reports/health/index.html", b"")
+    assert "../../health/index.html" in store.get(keep(store, watched("DE")).page).data.decode()
 
 
 def test_the_state_of_a_market_is_that_of_the_latest_day(store: LocalStore) -> None:
