@@ -1,4 +1,4 @@
-"""What the mean of a day should be, told from the days before: level, weekday and holiday.
+"""What the mean of a day should be, told from the days before: level, weekday, holiday, season.
 
 A local level model with regression effects, filtered forwards (Harvey 1989, chapter 3): without
 drift its forecast errors in units of their standard deviations are standard normal and do not
@@ -16,8 +16,10 @@ WANDER = 0.0015
 """Standard deviation of a day's change of the level without drift, as a share of the level.
 Measured on simulated worlds: at this value forecast errors are standard normal in markets of all
 sizes. It is 1.1 % in eight weeks."""
-WEEKDAY, HOLIDAY = 0.03, 0.1
-"""Prior standard deviations of the effects of a weekday and of holidays, as shares of the level."""
+WEEKDAY, HOLIDAY, SEASON = 0.03, 0.1, 1.0
+"""Prior standard deviations of the effects of a weekday and of holidays, as shares of the level,
+and of how much of last year's season comes again: at first all that moved then may move again,
+either way; what does come again is learned."""
 CLIP = 3.0
 """Errors further out than this move the level no further: one odd day is no new level."""
 BELIEF = 20
@@ -28,8 +30,9 @@ class Series(NamedTuple):
     """Means over periods, in order of time (n).
 
     day: int64, the last day of each. value: float64. error: float64, the standard deviation of
-    its error when orders are drawn at random. effects: float64 (n × 8), the share of a period's
-    orders that is on each weekday, and on holidays.
+    its error when orders are drawn at random. effects: float64 (n × 9), the share of a period's
+    orders that is on each weekday, and on holidays; and how far the level was from that of the
+    whole year a year ago, as a share.
     """
 
     day: NDArray[np.int64]
@@ -43,7 +46,8 @@ class Forecasts(NamedTuple):
 
     expected: its mean. spread: standard deviation of the forecast's error. noise: the part of
     it that is the period's own. z: the error, standard normal without drift. level: the level
-    before the period; level_error: its standard deviation. effect: what weekday and holiday add.
+    before the period; level_error: its standard deviation. effect: what weekday, holiday and season
+    add.
     """
 
     expected: Floats
@@ -64,7 +68,7 @@ def forecast(series: Series, scale: float) -> Forecasts:
     """
     n = series.value.size
     design = np.column_stack([np.ones(n), series.effects])
-    prior = scale * np.array([1.0, *[WEEKDAY] * (series.effects.shape[1] - 1), HOLIDAY])
+    prior = scale * np.array([1.0, *[WEEKDAY] * 7, HOLIDAY, SEASON])
     state, cover = np.zeros(prior.size), np.diag(np.square(prior))
     state[0] = scale
     change = np.square(WANDER * scale) * np.diff(series.day, prepend=series.day[:1] - 1)

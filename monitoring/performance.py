@@ -23,6 +23,7 @@ WATCHED_DAYS = 275
 LEAST_ORDERS = 30
 """Days are pooled until they have so many orders."""
 SHOWN_DAYS = 182
+YEAR, SEASON_REACH = 365, 14
 _RECENT = 28
 _PRIOR_ORDERS, _PRIOR_VARIANCE = 30, 0.25**2
 _SUMS = ["orders", "ndcg", "ndcg_squared", "captured", "spend", "taken"]
@@ -197,8 +198,26 @@ def _series(periods: pd.DataFrame) -> Series:
         day=periods["last"].to_numpy(np.int64),
         value=ndcg / orders,
         error=np.sqrt(variance / orders),
-        effects=periods.filter(like="effect_").to_numpy(np.float64),
+        effects=np.column_stack([periods.filter(like="effect_"), _year_ago(periods)]),
     )
+
+
+def _year_ago(periods: pd.DataFrame) -> Floats:
+    """How far the mean of four weeks was from that of the year around them, a year ago (share).
+
+    0 where the ledger did not know those weeks yet. All of it is half a year old or older.
+    """
+    last = periods["last"].to_numpy(np.int64)
+    sums = [np.append(0.0, np.cumsum(periods[name])) for name in ("ndcg", "orders")]
+
+    def mean(reach: int) -> Floats:
+        ends = [np.searchsorted(last, last - YEAR + side, "right") for side in (-reach, reach)]
+        ndcg, orders = (total[ends[1]] - total[ends[0]] for total in sums)
+        return np.asarray(ndcg / np.maximum(orders, 1.0))
+
+    known = last - YEAR - 2 * SEASON_REACH >= last[0]
+    around = np.where(known, mean(YEAR // 2), 1.0)
+    return np.where(known & (around > 0), mean(SEASON_REACH) / np.maximum(around, 1e-9) - 1, 0.0)
 
 
 def _limits(periods: pd.DataFrame, fall: Floats, learning: int, chance: float) -> Floats:

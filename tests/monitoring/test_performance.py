@@ -29,11 +29,13 @@ def ledger(
     seed: int = 0,
     weekday: float = 0.0,
     shaken: float = 0.0,
+    season: float = 0.0,
 ) -> pd.DataFrame:
     """Days with orders drawn from one distribution of ndcg, mean 0.36 and sd 0.23.
 
     fall: the share of orders from day ``since`` on whose list has no hit. weekday: how much lower
     Mondays are, as a share. shaken: sd of what moves all orders of a day, as a share.
+    season: how much lower orders are around day 270 of each 365, at most, as a share.
     """
     random = np.random.default_rng(seed)
     rows = []
@@ -41,6 +43,7 @@ def ledger(
         orders = 0 if day(at).weekday() == 5 else int(random.poisson(per_day))
         ndcg = random.beta(1.2, 2.1, orders)
         ndcg *= (1 - weekday * (day(at).weekday() == 0)) * (1 + shaken * random.normal())
+        ndcg *= 1 - season * max(0.0, 1 - abs(at % 365 - 270) / 50)
         if at >= since:
             ndcg[random.random(orders) < fall] = 0.0
         rows.append((day(at), orders, ndcg.sum(), np.square(ndcg).sum(), int((ndcg > 0).sum())))
@@ -83,6 +86,16 @@ def test_without_a_fall_there_is_quiet() -> None:
         for seed in range(7)
     ]
     assert np.mean(loud) <= 0.1
+
+
+def test_a_season_that_comes_again_is_no_fall() -> None:
+    table = ledger(days=720, season=0.12)
+    at = (table["day"][table["orders"] > 0] - pd.Timestamp(START)).dt.days.to_numpy()
+    found = alarms(table)
+    assert found[at <= 365].any()  # nobody could know
+    assert not found[at > 365].any()
+    fallen = alarms(ledger(days=720, season=0.12, fall=0.12, since=420))
+    assert fallen[(at >= 420) & (at < 440)].any()
 
 
 def test_days_that_differ_by_more_than_chance_are_allowed_for() -> None:
