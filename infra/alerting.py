@@ -2,7 +2,7 @@
 
 An alert lies in the store, with a marker in the outbox (``spool/alerts/<id>``), before anybody is
 told: an event that is emitted while the server is away is lost without an error, and so is one
-that a server has taken when it dies before it has acted. The marker goes when the alert is answered;
+that a server has taken when it dies before it acts. The marker goes when the alert is answered;
 until then every run tells the server again.
 """
 

@@ -1,6 +1,7 @@
 """What is declared is checked before anything changes, and does what it says on a real server."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,14 @@ import httpx
 import pytest
 import yaml
 
-from restock.infra.deployments import DeploymentsError, check, packaged, read_prefect_file
+from restock.infra.deployments import (
+    OFTEN,
+    Deployment,
+    DeploymentsError,
+    check,
+    packaged,
+    read_prefect_file,
+)
 from restock.infra.markets import load_markets
 from restock.infra.prefect_env import environment
 from restock.infra.settings import Settings
@@ -24,8 +32,10 @@ Edit = Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("often", ["nightly", "weekly"])
-def test_every_market_is_retrained_every_night_and_searched_every_week(often: str) -> None:
+@pytest.mark.parametrize("often", ["nightly", "weekly", "daily"])
+def test_every_market_is_retrained_and_looked_at_every_day_and_searched_every_week(
+    often: str,
+) -> None:
     markets = load_markets()
     scheduled = [one for one in read_prefect_file(packaged()).scheduled if often in one.tags]
     covered = [code for one in scheduled for code in markets.in_group(one.parameters["group"])]
@@ -40,7 +50,7 @@ def test_every_market_is_retrained_every_night_and_searched_every_week(often: st
 @pytest.mark.unit
 def test_no_schedule_falls_into_a_change_of_the_clocks() -> None:
     """The time exists, once, on every day: two years of every zone."""
-    for one in read_prefect_file(packaged()).scheduled:
+    for one in _of_groups():
         minute, hour = one.schedules[0].cron.split()[:2]
         zone = ZoneInfo(one.schedules[0].timezone)
         for day in range(731):
@@ -59,9 +69,9 @@ def test_the_packaged_deployments_are_right() -> None:
 @pytest.mark.unit
 def test_a_search_begins_after_the_night_of_its_group_and_ends_before_the_next() -> None:
     begins: dict[tuple[str, str], int] = {}
-    for one in read_prefect_file(packaged()).scheduled:
+    for one in _of_groups():
         minute, hour, _, _, day = one.schedules[0].cron.split()
-        often = "weekly" if "weekly" in one.tags else "nightly"
+        often = next(tag for tag in one.tags if tag in OFTEN)
         begins[one.parameters["group"], often] = 60 * int(hour) + int(minute)
         assert day == ("0" if often == "weekly" else "*")
         if often == "weekly":
@@ -69,6 +79,13 @@ def test_a_search_begins_after_the_night_of_its_group_and_ends_before_the_next()
             assert hours + begins[one.parameters["group"], often] / 60 < 24
     for group in load_markets().schedule_groups:
         assert begins[group, "weekly"] >= begins[group, "nightly"] + 60
+        assert begins[group, "daily"] >= begins[group, "nightly"] + 60  # the night is done
+
+
+def _of_groups() -> list[Deployment]:
+    """What is scheduled for a group, in its zone."""
+    scheduled = read_prefect_file(packaged()).scheduled
+    return [one for one in scheduled if "group" in one.parameters]
 
 
 def _first(declared: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +105,9 @@ def _first(declared: dict[str, Any]) -> dict[str, Any]:
         (lambda d: _first(d).update(entrypoint="restock.flows.retrain.retain"), "retain"),
         (lambda d: _first(d)["schedules"][0].update(timezone="Asia/Seoul"), "east-asia is Asia"),
         (lambda d: d["deployments"].pop(6), "americas: 0 nightly deployments"),
-        (lambda d: d["deployments"].pop(), "americas: 0 weekly deployments"),
+        (lambda d: d["deployments"].pop(13), "americas: 0 weekly deployments"),
+        (lambda d: d["deployments"].pop(20), "americas: 0 daily deployments"),
+        (lambda d: d["deployments"].pop(22), "no deployment 'respond/respond'"),
         (lambda d: d["deployments"].append(_first(d)), "east-asia: declared 2 times"),
         (lambda d: _first(d)["schedules"][0].update(active=False), "east-asia: 0 nightly"),
     ],
@@ -99,10 +118,11 @@ def test_a_mistake_is_named_before_anything_is_changed(
     declared = yaml.safe_load((packaged() / "prefect.yaml").read_text())
     declared = yaml.safe_load(yaml.safe_dump(declared))  # without the anchors
     for one in declared["deployments"]:
-        one["schedules"] = [dict(schedule) for schedule in one["schedules"]]
-        one["parameters"] = dict(one["parameters"])
+        one["schedules"] = [dict(schedule) for schedule in one.get("schedules", [])]
+        one["parameters"] = dict(one.get("parameters", {}))
     edit(declared)
     (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(declared))
+    shutil.copytree(packaged() / "automations", tmp_path / "automations")
     with pytest.raises(DeploymentsError, match=reason):
         check(tmp_path, load_markets())
 
@@ -145,23 +165,34 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
 
     groups = load_markets().schedule_groups
     deployments = {one["id"]: one for one in ask(prefect_api, "/deployments/filter")}
-    names = [*groups, *(f"search-{group}" for group in groups)]
+    names = [f"{often}{group}" for group in groups for often in ("", "search-", "drift-")]
+    names += ["monitor", "respond", "alert", "alert"]
     assert sorted(one["name"] for one in deployments.values()) == sorted(names)
+    started = {id for id, one in deployments.items() if one["name"] in ("respond", "alert")}
     due_runs = {"state": {"type": {"any_": ["SCHEDULED"]}}}
     runs = ask(prefect_api, "/flow_runs/filter", flow_runs=due_runs)
-    assert {run["deployment_id"] for run in runs} == deployments.keys()
+    assert {run["deployment_id"] for run in runs} == deployments.keys() - started
     for one in deployments.values():
+        if "group" not in one["parameters"]:
+            continue
         assert one["global_concurrency_limit"]["limit"] == 1
         assert one["schedules"][0]["schedule"]["timezone"] == groups[one["parameters"]["group"]]
     for run in runs:
         one = deployments[run["deployment_id"]]
+        if "group" not in one["parameters"]:
+            continue
         zone = ZoneInfo(groups[one["parameters"]["group"]])
         due = datetime.fromisoformat(run["expected_start_time"]).astimezone(zone)
-        weekly = one["name"].startswith("search-")
-        assert (due.hour, due.minute) == ((7, 10) if weekly else (4, 10))
-        assert due.weekday() == 6 or not weekly
+        often = next(tag for tag in one["tags"] if tag in OFTEN)
+        assert (due.hour, due.minute) == ({"nightly": 4, "daily": 5, "weekly": 7}[often], 10)
+        assert due.weekday() == 6 or often != "weekly"
     automations = ask(prefect_api, "/automations/filter", automations=zombies)
     assert [one["enabled"] for one in automations] == [False]  # switched off by hand: stays off
+    drift = ask(
+        prefect_api, "/automations/filter", automations={"name": {"any_": ["restock-drift"]}}
+    )
+    answers = [action["deployment_id"] for one in drift for action in one["actions"]]
+    assert [deployments[id]["name"] for id in answers] == ["respond"]
 
 
 KILLED = """
