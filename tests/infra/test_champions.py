@@ -171,6 +171,15 @@ def test_one_step_returns_to_the_plan_before_past_its_refits(store: LocalStore) 
     assert rollback(store, "FR").publication == "run-0"
 
 
+def test_a_barred_plan_is_no_plan_to_return_to(store: LocalStore) -> None:
+    for day, plan in enumerate((REORDER, SAR, REORDER, SAR)):
+        publish(store, day, plan)
+    assert rollback(store, "FR", to_plan_before=True).publication == "run-2"
+    with pytest.raises(StoreError, match="no plan before"):  # run-1 is of the plan just left
+        rollback(store, "FR", to_plan_before=True)
+    assert current(store, "FR").token == "run-2"
+
+
 def test_without_a_plan_before_there_is_none_to_return_to(store: LocalStore) -> None:
     publish(store, 0)
     publish(store, 1)

@@ -1,5 +1,6 @@
 """The local platform for real: up, used, damaged, up again, down."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ import psutil
 import pytest
 
 from restock.infra import platform
-from restock.infra.deployments import DeploymentsError
+from restock.infra.catch_up import TAG, due
+from restock.infra.deployments import DeploymentsError, read_prefect_file
 from restock.infra.platform_state import SERVER, WORKER, PlatformState, read_state, write_state
 from restock.infra.processes import Service, python, start, stop
 from restock.infra.settings import Settings, load_settings
@@ -37,10 +39,12 @@ FLOW = """
 import os
 from pathlib import Path
 from prefect import flow
+from prefect.runtime import flow_run
 
 @flow
 def say(word: str) -> None:
     Path(os.environ["RESTOCK_HOME"], "said").write_text(word)
+    Path(os.environ["RESTOCK_HOME"], "about").write_text(flow_run.scheduled_start_time.isoformat())
 """
 
 
@@ -53,6 +57,17 @@ def post(at: PlatformState, path: str, **body: Any) -> Any:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def ended(at: PlatformState, run: str) -> str:
+    """The state that a run ends in."""
+    until = time.monotonic() + 90
+    while True:
+        found = post(at, "/flow_runs/filter", flow_runs={"id": {"any_": [run]}})[0]
+        state = str(found["state_type"])
+        if state in ("COMPLETED", "FAILED", "CRASHED") or time.monotonic() > until:
+            return state
+        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +126,7 @@ def test_the_worker_runs_a_deployment(state: PlatformState, settings: Settings) 
         parameters={"word": "bonjour"},
         state={"type": "SCHEDULED"},
     )
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        found = post(state, "/flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})[0]
-        if found["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
-            break
-        time.sleep(0.5)
-    assert found["state_type"] == "COMPLETED", settings.home
+    assert ended(state, run["id"]) == "COMPLETED", settings.home
     assert (settings.home / "said").read_text() == "bonjour"
 
 
@@ -134,6 +143,33 @@ def test_up_again_starts_only_what_has_stopped(
     healed = platform.up(settings, folder=folder, every_market=False)
     assert healed.services[WORKER].pid != state.services[WORKER].pid
     assert healed.services[SERVER] == state.services[SERVER]
+
+
+@pytest.mark.platform
+def test_what_was_due_while_the_worker_was_away_runs_once_about_its_own_time(
+    state: PlatformState, settings: Settings, folder: Path
+) -> None:
+    nightly = post(state, "/deployments/filter")[0]["id"]
+    now = dt.datetime.now(dt.UTC)
+    schedules = read_prefect_file(folder).deployments[0].schedules
+    *_, before, missed = due(schedules, now - dt.timedelta(days=4), now)
+    stop([read_state(settings.home).services[WORKER]])
+    ran = post(
+        state,
+        f"/deployments/{nightly}/create_flow_run",
+        state={"type": "SCHEDULED", "state_details": {"scheduled_time": before.isoformat()}},
+        tags=[TAG],
+    )
+    post(state, f"/flow_runs/{ran['id']}/set_state", state={"type": "COMPLETED"}, force=True)
+    after = {"expected_start_time": {"after_": before.isoformat(), "before_": now.isoformat()}}
+    for _ in range(2):
+        stop([read_state(settings.home).services[WORKER]])
+        platform.up(settings, folder=folder, every_market=False)
+        runs = post(state, "/flow_runs/filter", flow_runs={**after, "tags": {"all_": [TAG]}})
+        (found,) = [run for run in runs if run["id"] != ran["id"]]
+        assert ended(state, found["id"]) == "COMPLETED"
+    about = dt.datetime.fromisoformat((settings.home / "about").read_text())
+    assert about == missed
 
 
 @pytest.mark.platform
