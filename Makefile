@@ -59,6 +59,9 @@ test: check system ## everything
 system: ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
 
+drill-drift: $(CORE) ## a market drifts: from the alarm to the retraining, in five minutes
+	$(BIN)/python -m restock.benchmarks.drill_drift
+
 bench-quality: $(DEV) ## how good the models are, as in docs/quality.md
 	$(BIN)/python -m restock.benchmarks.quality --plots docs/img
 
@@ -76,4 +79,4 @@ constraints: $(VENV)/bin/python ## resolve again and write constraints.txt
 clean: ## remove what was built (not the virtual environment)
 	rm -rf build dist *.egg-info .restock .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo install dev lint types unit check test system bench bench-quality bench-models constraints clean
+.PHONY: help demo install dev lint types unit check test system bench bench-quality bench-models drill-drift constraints clean

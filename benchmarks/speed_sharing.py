@@ -63,8 +63,8 @@ def tree_configs(count: int) -> Configs:
 
 def compare(title: str, fold: Fold, name: str, configs: Configs) -> tuple[Figure, float]:
     """The ratio, and the CPU seconds of sharing."""
-    for shared in (None, Shared()):
-        trial(fold, name, configs[0], FitContext(shared=shared))  # imports and compiles
+    for common in (None, Shared()):
+        trial(fold, name, configs[0], FitContext(shared=common))  # imports and compiles
     alone, refitted = seconds(fold, name, configs, share=False)
     together, shared = seconds(fold, name, configs, share=True)
     pairs = zip(refitted, shared, strict=True)
