@@ -14,7 +14,7 @@ Days = NDArray[np.int64]
 BEFORE = 4
 """A window is compared with so many lengths of it before: less noise than one against one."""
 LATE = 7
-"""What is gone is gone from the last half of a window, but not from less than a week."""
+"""What is gone is gone from the last three quarters of a window, and from a week at least."""
 AWAY = 182
 """Days after which a customer who comes back is as good as new."""
 
@@ -102,7 +102,7 @@ class _Spans:
         return kernels.slide(
             days.indptr, days.item, days.log_price, days.first_ordered[days.customer],
             days.first_sold, days.range_of, len(days.ranges), self.ends, self.width,
-            self.width * BEFORE, max(self.width // 2, min(self.width, LATE)),
+            self.width * BEFORE, max(3 * self.width // 4, min(self.width, LATE)),
         ).T  # fmt: skip
 
 
