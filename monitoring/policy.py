@@ -17,8 +17,11 @@ class DriftPolicy(BaseModel):
     least_customers: int = Field(default=50, ge=10)
     """A window with fewer ordering customers is not tested."""
 
-    false_alarms: float = Field(default=0.03, gt=0, lt=1)
-    """Share of the days on which any market at all may alarm though no data drifted."""
+    false_alarms: float = Field(default=0.05, gt=0, lt=1)
+    """Share of the days on which any market at all may alarm though no data drifted.
+
+    An upper bound (Bonferroni over statistics, windows and markets): about a third is measured.
+    """
 
     most_by_chance: float = Field(default=0.01, gt=0, lt=1)
     """A move of what customers buy is confirmed when so few permutations of them come as far."""
