@@ -138,7 +138,7 @@ def _finding(
     alarm = len(far) > 1 or abs(away[far[0]]) > VERY_FAR
     severity: Severity = "alarm" if alarm else "warning"
     said = "; ".join(
-        f"{STATISTICS[name].title}: {newest[name]:.4g}, usually about {known[name].centre:.4g}"
+        f"{STATISTICS[name].title} {newest[name]:.4g}, usually about {known[name].centre:.4g}"
         for name in far[:3]
     )
     usual = known[far[0]]
@@ -155,7 +155,7 @@ def _finding(
             low=usual.centre - FAR * usual.spread,
             high=usual.centre + FAR * usual.spread,
             since=pd.Timestamp(newest["as_of"]).date(),
-            evidence=f"The newest lists of {market} are unlike those before. {said}.",
+            evidence=f"The newest lists of {market} are unlike those before: {said}.",
         ),
     )
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restock.monitoring.performance import LEARNING_DAYS, Watch, check_performance, watch
+from restock.monitoring.performance import (
+    LEARNING_DAYS,
+    LEAST_ORDERS,
+    Watch,
+    check_performance,
+    watch,
+)
 from restock.monitoring.policy import DriftPolicy
 
 pytestmark = pytest.mark.unit
@@ -150,6 +156,17 @@ def test_rows_may_come_in_any_order_and_a_day_in_parts(random: object) -> None:
     for ours, theirs in zip(one.measures, two.measures, strict=True):
         if ours.name != "taken":
             assert [p.value for p in ours.points] == pytest.approx([p.value for p in theirs.points])
+
+
+def test_days_with_few_orders_are_pooled_and_none_is_lost() -> None:
+    table = ledger(days=150, per_day=7)
+    watched = watch(table, day(150), POLICY)
+    assert watched is not None
+    orders, last = watched.periods["orders"], watched.periods["last"].iloc[-1]
+    whole = table["day"].to_numpy().astype("datetime64[D]").astype(int) <= last
+    assert (orders >= LEAST_ORDERS).all()
+    assert orders.sum() == table["orders"][whole].sum()
+    assert table["orders"][~whole].sum() < LEAST_ORDERS
 
 
 def test_a_young_ledger_is_learning() -> None:
