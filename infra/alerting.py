@@ -75,8 +75,10 @@ def raise_alerts(
 def _incident(alerts: Sequence[Alert], what: str) -> dict[str, Alert]:
     """The alerts of a storm: the first one tells people of all, and nothing is trained."""
     storm = {}
+    stale = all(alert.cause == "stale" for alert in alerts)
+    says = "the nights do not run" if stale else "a data incident"
     for at, alert in enumerate(sorted(alerts, key=lambda one: one.id)):
-        why = f"{what}: a data incident. " if at == 0 else ""
+        why = f"{what}: {says}. " if at == 0 else ""
         action = "note" if at else "page"
         about = {"storm": True, "action": action, "evidence": f"{why}{alert.evidence}"}
         storm[alert.id] = alert.model_copy(update=about)

@@ -50,10 +50,10 @@ def _decide(asked: Asked, earlier: Sequence[Answer], policy: ResponsePolicy) -> 
         return "note", "it is known, and nothing is to be done"
     if asked.action == "page":
         if asked.storm:
-            return "page", "so many markets alarm at once that the data are to blame"
+            return "page", "so many markets alarm at once that no retraining is the answer"
         return "page", "the data are to blame: nothing is trained on them"
     if asked.storm:
-        return "note", "it is part of a data incident"
+        return "note", "it is part of an incident that people were told of"
     started = [one for one in earlier if one.action in ("retrain", "search")]
     near = [one for one in started if abs((asked.as_of - one.as_of).days) <= policy.cooldown_days]
     if near:

@@ -62,7 +62,10 @@ def test_many_at_once_are_a_storm(store: LocalStore) -> None:
     many = raised(store, *(finding(market, cause="stale") for market in WATCHED[:4]))
     assert many.storm and all(alert.storm for alert in many.alerts)
     assert [alert.action for alert in many.alerts] == ["page", "note", "note", "note"]
-    assert many.alerts[0].evidence.startswith("4 of 10 markets alarm at once: a data incident")
+    told = many.alerts[0].evidence
+    assert told.startswith("4 of 10 markets alarm at once: the nights do not run. ")
+    shocks = raised(store, *(finding(market) for market in WATCHED[4:9])).alerts
+    assert shocks[0].evidence.startswith("5 of 10 markets alarm at once: a data incident. ")
     few = raise_alerts(store, [finding("AA")], watched=["AA"], now=NOW, policy=POLICY)
     assert not few.storm
 
