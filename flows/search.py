@@ -23,7 +23,8 @@ def run_name() -> str:
     which = title(given["markets"]) if given.get("markets") else given.get("group") or "all markets"
     day = given.get("as_of")
     before = f" before {day}" if day and day != "scheduled" else ""
-    return f"search {which}{before}"
+    why = f" because of {given['because']}" if given.get("because") else ""
+    return f"search {which}{before}{why}"
 
 
 @flow(
@@ -45,6 +46,7 @@ def search(
     seed: int = 0,
     resume: str | None = None,
     spent_seconds: float = 0.0,
+    because: str | None = None,
 ) -> SearchResult:
     """Search for the best plan of every market, or of some, within a budget.
 
@@ -54,7 +56,8 @@ def search(
     als → SPARK (None: networks on GPUs where there are any, the rest on CPUs). seed: with the
     same one and a budget in trials the plans are the same. resume: the token of a search that
     was cut off: it goes on where it stood, and nothing else is to be given. spent_seconds: of
-    the budget, before this began.
+    the budget, before this began. because: id of the alert that asks for it; the run, the report
+    and MLflow name it.
 
     Markets fail one by one: the others get their plans, and the run then ends Failed.
     """
@@ -73,7 +76,7 @@ def search(
             seed=seed,
         )
         feed = tasks.ingest_orders(orders, markets, group, as_of, reading)
-        run = tasks.plan_search(feed, wishes)
+        run = tasks.plan_search(feed, wishes, because)
     searched = tasks.run_search(run, started)
     result = tasks.decide(run, searched)
     result = tasks.report(result)

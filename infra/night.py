@@ -70,6 +70,11 @@ class Because(Record):
     evidence: str
     report: str = ""
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """How MLflow names it."""
+        return {"because": self.id, "because_of": self.evidence}
+
 
 class Night(Record):
     """A whole night: what went in, what came out of each market, and where to read on.

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from restock.infra.night import Estimate
+from restock.infra.night import Because, Estimate
 from restock.infra.placement import Resource
 from restock.infra.records import Plan, Record
 from restock.tuning.trials import Failure
@@ -135,6 +135,7 @@ class MarketResult(Record):
 
 class SearchResult(Record):
     """A whole search. token: names it, for ``--resume`` too; seconds: wall time, all of it.
+    because: the alert that asked for it; None for a search that was simply due.
 
     left_out: family → why it was not searched; notes: what a reader has to know (a GPU family
     that ran on CPUs). curve: over all markets, on the selection windows. plans: markets whose
@@ -158,6 +159,7 @@ class SearchResult(Record):
     curve: tuple[Point, ...] = ()
     gains: tuple[Gain, ...] = ()
     report: str = ""
+    because: Because | None = None
 
     @property
     def failed(self) -> list[str]:

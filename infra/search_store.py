@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from restock.infra import judgements
 from restock.infra.ingestion import Ingested
+from restock.infra.night import Because
 from restock.infra.placement import Placements, Resource
 from restock.infra.store import NotFound, Store
 from restock.models import Candidate
@@ -43,7 +44,8 @@ class _Record(BaseModel):
 class SearchRun(_Record):
     """A search that was started: all that is needed to go on with it. A JSON value.
 
-    token: names it, for ``--resume`` too. placements: where families ran when it began.
+    token: names it, for ``--resume`` too. placements: where families ran when it began. because:
+    the alert that asked for it; None for a search that was simply due.
     """
 
     schema_version: Literal[1] = 1
@@ -51,6 +53,7 @@ class SearchRun(_Record):
     ingested: Ingested
     brief: Brief
     placements: Placements
+    because: Because | None = None
 
     @property
     def title(self) -> str:

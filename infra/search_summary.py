@@ -53,6 +53,7 @@ def summarise(
     outcomes = [outcome for batch in batches for done in batch.done for outcome in done.outcomes]
     return SearchResult(
         token=run.token,
+        because=run.because,
         as_of=run.ingested.as_of,
         snapshot=run.ingested.snapshot.hash,
         seed=brief.setting.seed,

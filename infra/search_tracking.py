@@ -95,7 +95,8 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 def _tags(result: SearchResult) -> dict[str, str]:
-    return {"as_of": result.as_of.isoformat(), "snapshot": result.snapshot, "job": "search"}
+    about = {"as_of": result.as_of.isoformat(), "snapshot": result.snapshot, "job": "search"}
+    return about | (result.because.tags if result.because else {})
 
 
 def _study(result: SearchResult, study: StudyResult, outcomes: Sequence[Outcome]) -> StudyRecord:

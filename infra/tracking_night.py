@@ -34,9 +34,7 @@ def night_record(night: Night, decided: Decided) -> NightRecord:
 
 def _tags(night: Night) -> dict[str, str]:
     about = {"as_of": night.as_of.isoformat(), "snapshot": night.snapshot}
-    if night.because is None:
-        return about
-    return about | {"because": night.because.id, "because_of": night.because.evidence}
+    return about | (night.because.tags if night.because else {})
 
 
 def _market(night: Night, outcome: MarketOutcome, choice: Choice) -> MarketRecord:

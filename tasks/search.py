@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 
 from restock.infra import search_report, search_store, tracking
+from restock.infra.alerts import read_alert
 from restock.infra.feed import Feed, take_in
 from restock.infra.markets import load_markets
 from restock.infra.placement import asking
@@ -56,13 +57,15 @@ def ingest_orders(
 
 
 @task(name="plan", cache_policy=NO_CACHE, task_run_name="plan the search")
-def plan_search(feed: Feed, wishes: Wishes) -> SearchRun:
+def plan_search(feed: Feed, wishes: Wishes, because: str | None = None) -> SearchRun:
     """Decide what is searched and where every family runs; the store has it from here on."""
     settings = load_settings()
     store = open_store(settings=settings)
+    alert = read_alert(store, because) if because else None
     token = f"{feed.ingested.as_of}-{secrets.token_hex(4)}"
     offers = offers_here(settings, spark="SPARK" in wishes.placements.values())
     run = plan(settings, store, token, feed, offers, wishes)
+    run = run.model_copy(update={"because": alert.because if alert else None})
     search_store.put_run(store, run)
     live.info("search %s", token, extra={"search_name": token})
     return run

@@ -3,18 +3,25 @@
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from contracts.watched import finding
+from prefect.flows import Flow, load_flow_from_entrypoint
 
 from restock.infra import paging
 from restock.infra.alerting import raise_alerts
 from restock.infra.alerts import Alert
+from restock.infra.deployments import packaged, read_prefect_file
 from restock.infra.local_store import LocalStore
-from restock.infra.responding import claim, finish, read_answers
+from restock.infra.responding import Answered, claim, finish, read_answers
 from restock.infra.settings import SettingsError, load_settings
 from restock.infra.store import NotFound
+from restock.monitoring.findings import Action
 from restock.monitoring.policy import ResponsePolicy
+from restock.monitoring.response import Answer
+from restock.tasks import respond as tasks
 
 pytestmark = pytest.mark.unit
 POLICY = ResponsePolicy()
@@ -88,6 +95,35 @@ def test_a_block_that_fails_does_not_keep_the_others_from_being_told(
     settings = load_settings(home=Path(store.uri), alerts={"blocks": blocks})
     paging.page(one, claim(store, one.id, POLICY).answer, settings)
     assert len(told) == 1 and told[0].startswith("custom-webhook/ops: restock: broken feed in FR")
+
+
+@pytest.mark.parametrize("action", ["retrain", "search"])
+def test_what_an_answer_passes_on_is_what_the_shipped_deployment_takes(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, action: Action
+) -> None:
+    started: list[tuple[str, dict[str, Any]]] = []
+
+    def run_deployment(name: str, **more: Any) -> SimpleNamespace:
+        started.append((name, more))
+        return SimpleNamespace(name="brave-owl")
+
+    monkeypatch.setattr(tasks, "run_deployment", run_deployment)
+    one = alert(store)
+    given = Answered(
+        answer=Answer(alert=one.id, as_of=one.as_of, cause=one.cause, action=action, why="it is so")
+    )
+    tasks.start.fn(one, given)
+    ((name, more),) = started
+    for declared in read_prefect_file(packaged()).deployments:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(declared.entrypoint)
+        if f"{flow.name}/{declared.name}" == name:
+            break
+    else:
+        pytest.fail(f"{name} is not declared")
+    parameters = declared.parameters | more["parameters"]
+    assert parameters.keys() <= flow.parameters.properties.keys()
+    assert parameters["because"] == one.id and more["idempotency_key"] == one.id
+    assert not declared.schedules and declared.concurrency_limit is not None
 
 
 def test_what_is_no_block_is_refused() -> None:

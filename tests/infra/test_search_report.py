@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from contracts.searched import market, searched
+from contracts.searched import EVIL, market, searched
 
 from restock.infra.local_store import LocalStore
-from restock.infra.night import Estimate
+from restock.infra.night import Because, Estimate
 from restock.infra.search_charts import bars, curve, waterfall
 from restock.infra.search_report import keep_report, lift, read_result, render, summary_rows
 from restock.infra.search_result import Gain, Point, SearchIncomplete
@@ -28,6 +28,13 @@ def test_markets_reasons_failures_and_what_was_left_out_are_on_the_page() -> Non
         assert text in page
     assert "+6.1% (+4.1% to +8.1%)" in page  # later windows
     assert "+8.3%" in page  # where it was chosen
+
+
+def test_the_page_says_which_alert_asked_for_the_search() -> None:
+    asked = Because(id="FR-2011-12-10-price-shock", cause="price shock", evidence=EVIL)
+    page = render(searched(because=asked))
+    assert "Because of the alert <code>FR-2011-12-10-price-shock</code>: &lt;script&gt;" in page
+    assert "Because of" not in render(searched())
 
 
 def test_a_search_that_found_nothing_has_a_page_too() -> None:

@@ -9,6 +9,7 @@ from contracts.searched import SAR, searched
 from mlflow import MlflowClient
 
 from restock.infra import tracking
+from restock.infra.night import Because
 from restock.infra.search_tracking import COLUMNS, search_record, table
 from restock.infra.settings import load_settings
 from restock.infra.store import open_store
@@ -42,6 +43,10 @@ def test_every_trial_has_its_line_and_a_failure_its_reason() -> None:
 def test_a_record_waits_in_the_spool_as_what_it_is() -> None:
     record = search_record(searched(), OUTCOMES)
     assert TrackedJob.validate_json(record.model_dump_json()) == record
+    assert "because" not in record.tags
+    asked = Because(id="FR-2011-12-10-stale", cause="stale", evidence="three nights")
+    tags = search_record(searched(because=asked), OUTCOMES).tags
+    assert (tags["because"], tags["because_of"]) == ("FR-2011-12-10-stale", "three nights")
     night = NightRecord(run_token="night", as_of=record.as_of, made=record.made)
     assert isinstance(TrackedJob.validate_json(night.model_dump_json()), NightRecord)
     assert isinstance(record, SearchRecord)
