@@ -35,7 +35,9 @@ class SearchPolicy(BaseModel):
     """A market's lift is shrunk toward that of all markets with weight n / (n + half_way)."""
 
     stop_z: float = Field(default=1.64, ge=0)
-    """A trial stops when its lift plus so many standard errors is under the plan in service."""
+    """A trial stops when its lift plus so many standard errors is under the plan in service.
+
+    Over all markets the best of each family goes on all the same: mixtures need it."""
 
     least_gain: float = Field(default=0.001, ge=0)
     """A study ends when a whole bracket gained less than this (log-lift), ``patience`` times."""

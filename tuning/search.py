@@ -267,7 +267,7 @@ class Search:
         return self.studies[key]
 
     def _worth(self, outcome: Outcome) -> bool:
-        """A default that loses is seen through only where that costs little of the budget."""
+        """What loses is seen through, for mixtures, only where that costs little of the budget."""
         seconds = self.brief.seconds
         policy = self.brief.setting.policy
         if seconds is None or outcome.trial.origin == "service" or outcome.lift is None:

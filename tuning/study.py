@@ -191,7 +191,9 @@ class Study:
     def _promoted(self, told: Sequence[Outcome]) -> tuple[Trial, ...]:
         """The best share of a rung, without those that are surely under what is in service.
 
-        What is in service is seen through, and in the place ALL every family's default.
+        What is in service is seen through. So are, in the place ALL, every family's default and
+        whatever is the best of its family at this rung so far: alone it loses, but mixtures are
+        made of what reached the top, and a tuned loser gives them more than an untuned one.
         """
         always: tuple[Origin, ...] = ("service",)
         if self.key.where == ALL:
@@ -199,11 +201,14 @@ class Study:
         policy, bar = self._policy, self.bar()
         alive = [one for one in told if one.lift is not None]
         good = [one for one in alive if one.lift and one.lift.upper(policy.stop_z) >= bar]
-        good.sort(key=lambda one: (-_merit(one), one.trial.index))
+        good.sort(key=_order)
         chosen = {one.trial.index: one for one in good[: -(-len(told) // policy.keep_one_in)]}
-        for one in alive:
-            if one.trial.origin in always and self._worth(one):
-                chosen[one.trial.index] = one
+        through = [one for one in alive if one.trial.origin in always]
+        if self.key.where == ALL and alive:
+            at_rung = (one for (_, rung), one in self.outcomes.items() if rung == alive[0].rung)
+            ahead = min(at_rung, key=_order)
+            through += [one for one in alive if one is ahead]
+        chosen |= {one.trial.index: one for one in through if self._worth(one)}
         return tuple(chosen[index].trial for index in sorted(chosen))
 
     def _end(self) -> None:
@@ -216,3 +221,8 @@ class Study:
 
 def _merit(outcome: Outcome) -> float:
     return -math.inf if outcome.lift is None else outcome.lift.value
+
+
+def _order(outcome: Outcome) -> tuple[float, int]:
+    """The best first; equals by trial."""
+    return -_merit(outcome), outcome.trial.index
