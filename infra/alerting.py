@@ -8,11 +8,12 @@ until then every run tells the server again.
 
 import datetime as dt
 import logging
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from restock.infra.alerts import FOLDER, Alert, alert_id, alert_key, read_alert
+from restock.infra.alerts import FOLDER, ID_PATTERN, Alert, alert_id, alert_key, read_alert
 from restock.infra.store import NotFound, Store
 from restock.monitoring.findings import Finding
 from restock.monitoring.policy import ResponsePolicy
@@ -44,12 +45,14 @@ def raise_alerts(
     now: dt.datetime,
     policy: ResponsePolicy,
     reports: Mapping[str, str] | None = None,
+    elsewhere: Sequence[str] = (),
 ) -> Raised:
     """Write down what alarms and is not known yet; doing it again changes nothing.
 
     An alarm of the same market and cause within the cooldown, counted in days of the data, is the
-    same alert going on. watched: all markets that were looked at. now: when it was written.
-    reports: market → address of its page. ``deliver`` tells the server.
+    same alert going on. watched: all markets that were looked at; elsewhere: those that other runs
+    have looked at within a day: many new alarms among the first, or among both, are a storm.
+    now: when it was written. reports: market → address of its page. ``deliver`` tells the server.
     """
     alarms = [finding for finding in findings if finding.severity == "alarm"]
     known = {market: alerts_of(store, market) for market in {one.market for one in alarms}}
@@ -62,24 +65,62 @@ def raise_alerts(
             continue
         alert = Alert.of(finding, now, (reports or {}).get(finding.market, ""))
         new[alert.id] = alert
-    alarming = len({finding.market for finding in alarms})
-    storm = alarming >= policy.storm_least and alarming > policy.storm_share * len(watched)
-    if storm:
-        new = _incident(list(new.values()), f"{alarming} of {len(watched)} markets alarm at once")
+    lately = _lately(store, max((finding.as_of for finding in alarms), default=dt.date.min))
+    what = _storm({*lately, *new}, set(watched), set(elsewhere), policy)
+    if what:
+        new = _incident(list(new.values()), what, told=_told(store, lately))
     for alert in new.values():
         store.put(f"{OUTBOX}/{alert.id}", b"")  # before the alert: none is written and not told
         store.put(alert_key(alert.id), alert.bytes())
-    return Raised(tuple(new.values()), tuple(repeated.values()), storm)
+    return Raised(tuple(new.values()), tuple(repeated.values()), bool(what))
 
 
-def _incident(alerts: Sequence[Alert], what: str) -> dict[str, Alert]:
-    """The alerts of a storm: the first one tells people of all, and nothing is trained."""
+def _lately(store: Store, day: dt.date) -> list[str]:
+    """Ids of the alerts of a day of the data and the one before, in all markets.
+
+    Groups of markets are looked at one after the other as the morning comes to them.
+    """
+    if day == dt.date.min:
+        return []
+    days = (str(day), str(day - dt.timedelta(days=1)))
+    names = (entry.key.rpartition("/")[2].removesuffix(".json") for entry in store.list(FOLDER))
+    return [
+        name for name in names if re.fullmatch(ID_PATTERN, name) and "-".join(_day(name)) in days
+    ]
+
+
+def _day(alert: str) -> list[str]:
+    return alert.split("-")[1:4]
+
+
+def _storm(lately: set[str], watched: set[str], elsewhere: set[str], policy: ResponsePolicy) -> str:
+    """What to say of so many alarms at once; empty where they are not many."""
+    alarming = {alert.split("-")[0] for alert in lately}
+    for markets in (watched, watched | elsewhere):
+        many = len(alarming & markets)
+        if many >= policy.storm_least and many > policy.storm_share * len(markets):
+            return f"{many} of {len(markets)} markets alarm at once"
+    return ""
+
+
+def _told(store: Store, lately: Iterable[str]) -> bool:
+    """Whether people were told of a storm already."""
+    alerts = (read_alert(store, alert) for alert in lately)
+    return any(alert.storm and alert.action == "page" for alert in alerts)
+
+
+def _incident(alerts: Sequence[Alert], what: str, *, told: bool) -> dict[str, Alert]:
+    """The alerts of a storm: the first one tells people of all, and nothing is trained.
+
+    told: people know of it already.
+    """
     storm = {}
     stale = all(alert.cause == "stale" for alert in alerts)
     says = "the nights do not run" if stale else "a data incident"
     for at, alert in enumerate(sorted(alerts, key=lambda one: one.id)):
-        why = f"{what}: {says}. " if at == 0 else ""
-        action = "note" if at else "page"
+        page = at == 0 and not told
+        why = f"{what}: {says}. " if page else ""
+        action = "page" if page else "note"
         about = {"storm": True, "action": action, "evidence": f"{why}{alert.evidence}"}
         storm[alert.id] = alert.model_copy(update=about)
     return storm

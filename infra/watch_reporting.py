@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from restock.infra.alerting import deliver, raise_alerts
-from restock.infra.drift_page import FOLDER, address
+from restock.infra.drift_page import FOLDER, address, read_state
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.store import Store
@@ -24,7 +24,9 @@ def failed(reasons: Mapping[str, str], as_of: dt.date, markets: Markets) -> list
     ]
 
 
-def conclude(store: Store, ingested: Ingested, looked: Sequence[MarketWatch]) -> Watch:
+def conclude(
+    store: Store, ingested: Ingested, looked: Sequence[MarketWatch], declared: Markets
+) -> Watch:
     """Write down what is new among the alarms, tell the server, and put everything together."""
     markets = tuple(sorted(looked, key=lambda one: one.market))
     raised = raise_alerts(
@@ -34,6 +36,7 @@ def conclude(store: Store, ingested: Ingested, looked: Sequence[MarketWatch]) ->
         now=dt.datetime.now(dt.UTC),
         policy=ResponsePolicy(),
         reports={one.market: address(store, one.page) for one in markets if one.page},
+        elsewhere=_looked_at(store, declared, ingested.as_of),
     )
     about = f"{ingested.snapshot.hash} {' '.join(one.market for one in markets)}"
     return Watch(
@@ -46,6 +49,12 @@ def conclude(store: Store, ingested: Ingested, looked: Sequence[MarketWatch]) ->
         storm=raised.storm,
         waiting=deliver(store),
     )
+
+
+def _looked_at(store: Store, declared: Markets, day: dt.date) -> list[str]:
+    """The markets that some run has looked at on a day of the data, or the one before."""
+    states = (read_state(store, market) for market in declared)
+    return [one.market for one in states if one and abs((day - one.as_of).days) <= 1]
 
 
 def keep(store: Store, watch: Watch) -> None:

@@ -77,15 +77,12 @@ def raise_alerts(
 ) -> Watch:
     """Write down what is new among the alarms, and tell the server."""
     settings = load_settings()
+    ingested, declared = looking.prepared.ingested, load_markets(settings)
     looked = [one for batch in batches for one in batch]
     looked += watch_reporting.failed(
-        {unit.market: reason for unit, reason in failures},
-        looking.prepared.ingested.as_of,
-        load_markets(settings),
+        {unit.market: reason for unit, reason in failures}, ingested.as_of, declared
     )
-    return watch_reporting.conclude(
-        open_store(settings=settings), looking.prepared.ingested, looked
-    )
+    return watch_reporting.conclude(open_store(settings=settings), ingested, looked, declared)
 
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report")

@@ -101,7 +101,8 @@ def retrainings(settings: Settings, because: str | None = None) -> list[dict[str
 
 def alarm(store: LocalStore, *findings: Finding, watched: int = 40) -> list[str]:
     """Write down what alarms."""
-    markets = [f"M{at}" for at in range(watched)]
+    alarming = [one.market for one in findings]
+    markets = [*alarming, *(f"M{at}" for at in range(watched))][:watched]
     now, policy = dt.datetime.now(dt.UTC), ResponsePolicy()
     raised = raise_alerts(store, findings, watched=markets, now=now, policy=policy)
     return [alert.id for alert in raised.alerts]

@@ -64,10 +64,44 @@ def test_many_at_once_are_a_storm(store: LocalStore) -> None:
     assert [alert.action for alert in many.alerts] == ["page", "note", "note", "note"]
     told = many.alerts[0].evidence
     assert told.startswith("4 of 10 markets alarm at once: the nights do not run. ")
-    shocks = raised(store, *(finding(market) for market in WATCHED[4:9])).alerts
+    later = AS_OF + dt.timedelta(days=30)
+    shocks = raised(store, *(finding(market, as_of=later) for market in WATCHED[4:9])).alerts
     assert shocks[0].evidence.startswith("5 of 10 markets alarm at once: a data incident. ")
     few = raise_alerts(store, [finding("AA")], watched=["AA"], now=NOW, policy=POLICY)
     assert not few.storm
+
+
+@pytest.mark.unit
+def test_groups_of_markets_that_alarm_one_after_the_other_are_one_storm_and_one_page(
+    store: LocalStore,
+) -> None:
+    """The first group is too small to tell; whoever comes after the third market knows."""
+
+    def look(*markets: str, days: int = 0) -> list[str]:
+        found = raise_alerts(
+            store,
+            [finding(market, as_of=AS_OF + dt.timedelta(days=days)) for market in markets],
+            watched=markets,
+            now=NOW,
+            policy=POLICY,
+            elsewhere=WATCHED,
+        )
+        return [alert.action for alert in found.alerts]
+
+    assert look("AA", "BB") == ["retrain", "retrain"]
+    assert look("CC", "DD") == ["page", "note"]
+    assert look("EE", "FF", "GG", days=1) == ["note", "note", "note"]  # people know
+    assert look("HH", days=3) == ["retrain"]
+
+
+@pytest.mark.unit
+def test_alarms_that_go_on_since_long_ago_are_no_storm(store: LocalStore) -> None:
+    for at, market in enumerate(WATCHED[:6]):
+        raised(store, finding(market, as_of=AS_OF + dt.timedelta(days=2 * at)))
+    today = AS_OF + dt.timedelta(days=11)
+    again = raised(store, *(finding(market, as_of=today) for market in WATCHED[:7]))
+    assert len(again.repeated) == 6 and not again.storm
+    assert [alert.action for alert in again.alerts] == ["retrain"]
 
 
 @pytest.mark.unit
