@@ -15,7 +15,7 @@ delay_days_5pct         median days until a drop of realised ndcg by 5 % is foun
                         of 500 ordering customers a day (bar: 14)
 delay_days_10pct        the same of 10 % (bar: 5)
 
-Part succession: how often an equal plan is rolled back, how soon a worse one (``drift_succession``).
+Part succession: equal plans rolled back, and how soon a worse one is (``drift_succession``).
 Part clustered: why customers are permuted, not rows (``drift_clustered``).
 Part speed: the table of column tests beside Evidently (``drift_speed``; bar: 15, 200 MB).
 Part daily: ``restock drift`` on all bundled orders, reports included (``drift_daily``):
