@@ -6,7 +6,7 @@ delay_days_5pct    median days from the first day that realised ndcg is 5 % lowe
                    of the alarm, in markets of 500 orders a day
 delay_days_10pct   the same of 10 %
 delay_days.S.P     the same for markets of S orders a day and a fall by P %; infinite where most
-                   falls were not found before the ledger ends, 100 days or more later
+                   falls were not found within 100 days
 
 Orders are simulated and lists are real (``drift_world``); smaller markets are drawn from the
 customers of a larger one. A fall by 5 % is planted by giving one order in twenty a list without a
@@ -27,10 +27,11 @@ from restock.monitoring.policy import DriftPolicy
 
 SIZES = {1000: 1, 500: 2, 200: 5, 100: 10, 50: 20, 20: 30}
 """Orders a day → how many such markets a world gives at most."""
-LARGE, SMALL = (31, 32), (41, 42, 43, 44, 45, 46)
+LARGE, SMALL = (61, 62), (71, 72, 73, 74, 75, 76)
 """Seeds of worlds with 1,000 and with 100 orders a day; none that thresholds were chosen on."""
 FALLS = (0.02, 0.05, 0.1, 0.2)
-STARTS = range(LEARNING + 10, LEARNING + WATCHED - 100, 15)
+WITHIN = 100
+STARTS = range(LEARNING + 10, LEARNING + WATCHED - WITHIN, 15)
 MOST_MARKETS = 3
 """Markets of a size and world that falls are planted in."""
 Delays = NDArray[np.float64]
@@ -62,7 +63,7 @@ def quiet_alarms() -> dict[int, NDArray[np.bool_]]:
 
 @cache
 def delays(size: int, fall: float) -> Delays:
-    """Days until each planted fall was found, infinite for those that were not.
+    """Days until each planted fall was found, infinite for those not found within 100.
 
     Falls that begin while an alarm is on are left out.
     """
@@ -74,7 +75,7 @@ def delays(size: int, fall: float) -> Delays:
                 alarms = _alarms(market.degraded(fall, start, seed=start))
                 if alarms[start - 1]:
                     continue
-                late = np.flatnonzero(alarms[start:])
+                late = np.flatnonzero(alarms[start : start + WITHIN])
                 found.append(late[0] + 1 + DriftPolicy().label_delay_days if late.size else np.inf)
     return np.array(found)
 
