@@ -99,11 +99,13 @@ def retrainings(settings: Settings, because: str | None = None) -> list[dict[str
     return [run for run in runs if because in (None, run["parameters"]["because"])]
 
 
-def alarm(store: LocalStore, *findings: Finding, watched: int = 40) -> list[str]:
+def alarm(
+    store: LocalStore, *findings: Finding, watched: int = 40, hours_ago: int = 0
+) -> list[str]:
     """Write down what alarms."""
     alarming = [one.market for one in findings]
     markets = [*alarming, *(f"M{at}" for at in range(watched))][:watched]
-    now, policy = dt.datetime.now(dt.UTC), ResponsePolicy()
+    now, policy = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours_ago), ResponsePolicy()
     raised = raise_alerts(store, findings, watched=markets, now=now, policy=policy)
     return [alert.id for alert in raised.alerts]
 
@@ -181,7 +183,7 @@ def test_a_server_that_dies_between_the_alarm_and_the_answer_leads_to_one_retrai
     (first,) = alarm(store, finding("BE", as_of=DAY))
     assert deliver(store) == 0
     os.kill(read_state(settings.home).services[SERVER].pid, signal.SIGKILL)
-    (second,) = alarm(store, finding("DE", as_of=DAY, cause="lost supplier"))
+    (second,) = alarm(store, finding("DE", as_of=DAY, cause="lost supplier"), hours_ago=9)
     assert deliver(store) == 2  # no server: both wait
     platform.up(settings, folder=folder, every_market=False)
     assert deliver(store) == 0
