@@ -10,11 +10,11 @@ turned off.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,13 +26,14 @@ ROWS = 1_000_000
 NUMBERS, LEVELS = 12, 8
 ROUNDS = 3
 MEMORY = """
-from restock.benchmarks.drift_speed import tables, peak
+from restock.benchmarks.drift_speed import forget_peak, held, tables
 from restock.monitoring.columns import compare_columns
 reference, current = tables({rows})
 compare_columns(reference[:1000], current[:1000])
-before = peak()
+forget_peak()
+before = held("VmRSS")
 compare_columns(reference, current)
-print(peak() - before)
+print(held("VmHWM") - before)
 """
 
 
@@ -81,9 +82,15 @@ def tables(rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(reference), pd.DataFrame(current)
 
 
-def peak() -> float:
-    """The most memory that this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def forget_peak() -> None:
+    """Start the account of this process's memory anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def held(what: str) -> float:
+    """Memory of this process in MB: ``VmRSS`` now, ``VmHWM`` at the most since the last account."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
 def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, bool]:
