@@ -20,7 +20,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.benchmarks.drift_world import LEARNING, WATCHED, Orders, judged, ledger, markets
+from restock.benchmarks.drift_world import LEARNING, START, WATCHED, Orders, judged, ledger, markets
 from restock.benchmarks.figures import Figure, report, wants_json
 from restock.monitoring.performance import Watch
 from restock.monitoring.policy import DriftPolicy
@@ -84,7 +84,7 @@ def _alarms(orders: Orders) -> NDArray[np.bool_]:
     """Of each day of the ledger, whether an alarm is on once the day is final."""
     watched = Watch.of(ledger(orders), DriftPolicy())
     last = watched.periods["last"].to_numpy(np.int64)
-    day = np.arange(LEARNING + WATCHED) + int(np.datetime64("2025-01-01").astype(np.int64))
+    day = np.arange(LEARNING + WATCHED) + int(np.datetime64(START).astype(np.int64))
     at = np.searchsorted(last, day, side="right") - 1
     return np.where(at >= 0, watched.path.alarms[at], False)
 

@@ -23,9 +23,11 @@ from restock.models.base import Recommender
 from restock.monitoring.realised import realised_orders
 
 K = 10
-HISTORY, LEARNING, WATCHED = 300, 56, 275
+HISTORY, LEARNING, WATCHED = 366, 56, 275
 """Days before the first list; days of the ledger before anything is told; days that are watched."""
 DAYS = HISTORY + LEARNING + WATCHED
+START = dt.date(2025, 1, 1)
+"""The ledger's first day: simulated worlds begin with 2024."""
 MARKET = "FR"
 CUSTOMERS_PER_ORDER = 150
 """Customers of the simulated market for one order a day."""
@@ -66,7 +68,7 @@ def ledger(orders: Orders) -> pd.DataFrame:
     count = np.bincount(orders.day, minlength=days)
     table = pd.DataFrame(
         {
-            "day": np.datetime64("2025-01-01") + np.arange(days),
+            "day": np.datetime64(START) + np.arange(days),
             "orders": count,
             "ndcg": np.bincount(orders.day, orders.ndcg, days),
             "ndcg_squared": np.bincount(orders.day, np.square(orders.ndcg), days),
@@ -100,22 +102,21 @@ def judged(per_day: int, seed: int) -> Orders:
         seed=seed,
     )
     lines = run(setting).interactions(everyone=True)
-    first = lines.as_of_date - dt.timedelta(days=LEARNING + WATCHED)
     parts = []
     for at in range(0, LEARNING + WATCHED, 7):
-        model = create("reorder").fit(lines.before(first + dt.timedelta(days=at)))
+        model = create("reorder").fit(lines.before(START + dt.timedelta(days=at)))
         end = min(at + 7, LEARNING + WATCHED)
-        week = lines.between(first + dt.timedelta(days=at), first + dt.timedelta(days=end))
-        parts += [_day(setting, model, week, first, day) for day in range(at, end)]
+        week = lines.between(START + dt.timedelta(days=at), START + dt.timedelta(days=end))
+        parts += [_day(setting, model, week, day) for day in range(at, end)]
     customer, day, ndcg = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Orders(customer, day, ndcg, lines.n_customers)
 
 
 def _day(
-    setting: Setting, model: Recommender[Any], week: Interactions, first: dt.date, day: int
+    setting: Setting, model: Recommender[Any], week: Interactions, day: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Customer, day and ndcg of a day's orders, by lists of what is in stock on it."""
-    date = first + dt.timedelta(days=day)
+    date = START + dt.timedelta(days=day)
     orders = week.between(date, date + dt.timedelta(days=1))
     customers = orders.customers
     if not customers.size:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 Floats = NDArray[np.float64]
-MOST = 3.5
+MOST = 4.0
 """Observations count as no further out than this, so that no single one decides."""
 HELD = 3.0
 """How far the sum may pass its limit, in squares of the fall: six observations without a fall

@@ -22,6 +22,9 @@ and of how much of last year's season comes again: at first all that moved then 
 either way; what does come again is learned."""
 CLIP = 3.0
 """Errors further out than this move the level no further: one odd day is no new level."""
+BETTER, SURELY = 0.05, 5.0
+"""A rise by this share, with this log-likelihood ratio for it (a cumulative sum, as for falls),
+sets the level free to follow it: better lists are soon what is usual."""
 BELIEF = 20
 """So many periods' worth of belief that days differ by who happens to order, and no more."""
 
@@ -72,7 +75,7 @@ def forecast(series: Series, scale: float) -> Forecasts:
     state, cover = np.zeros(prior.size), np.diag(np.square(prior))
     state[0] = scale
     change = np.square(WANDER * scale) * np.diff(series.day, prepend=series.day[:1] - 1)
-    squares, periods = float(BELIEF), float(BELIEF)
+    squares, periods, risen = float(BELIEF), float(BELIEF), 0.0
     out = np.zeros((len(Forecasts._fields), n))
     for t in range(n):
         cover[0, 0] += change[t]
@@ -90,6 +93,11 @@ def forecast(series: Series, scale: float) -> Forecasts:
         state = state + gain * (clipped / spread)
         cover = cover - np.outer(gain, gain) / spread**2
         squares, periods = squares + clipped**2 * more, periods + 1
+        rise = BETTER * scale / spread
+        risen = max(0.0, risen + rise * (clipped - rise / 2))
+        if risen > SURELY:
+            cover[0, 0] += np.square(BETTER * scale)
+            risen = 0.0
     return Forecasts(*out)
 
 

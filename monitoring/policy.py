@@ -32,7 +32,7 @@ class DriftPolicy(BaseModel):
     least_fall: float = Field(default=0.05, gt=0, lt=1)
     """The fall of realised ndcg that is looked for, as a share: larger ones are found sooner."""
 
-    chance_alarms: float = Field(default=0.1, gt=0, lt=1)
+    chance_alarms: float = Field(default=0.12, gt=0, lt=1)
     """Chance that the performance of a market alarms within 275 days though nothing fell."""
 
     trial_days: int = Field(default=56, ge=7)

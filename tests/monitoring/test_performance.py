@@ -20,7 +20,7 @@ from restock.monitoring.policy import DriftPolicy
 pytestmark = pytest.mark.unit
 
 START = dt.date(2024, 1, 8)
-POLICY = DriftPolicy()
+POLICY = DriftPolicy(chance_alarms=0.05)  # what the rates below are held against
 
 
 def day(at: int) -> dt.date:
@@ -156,6 +156,16 @@ def test_rows_may_come_in_any_order_and_a_day_in_parts(random: object) -> None:
     for ours, theirs in zip(one.measures, two.measures, strict=True):
         if ours.name != "taken":
             assert [p.value for p in ours.points] == pytest.approx([p.value for p in theirs.points])
+
+
+def test_what_is_better_is_soon_usual_so_that_its_loss_is_found() -> None:
+    table = ledger(days=170, fall=0.15, since=0)
+    better = ledger(days=170, seed=1)
+    table.loc[100:129] = better.loc[100:129]  # better lists for a month, then the old ones
+    at = (table["day"][table["orders"] > 0] - pd.Timestamp(START)).dt.days.to_numpy()
+    found = alarms(table)
+    assert not found[at < 130].any()
+    assert found[(at >= 130) & (at < 142)].any()
 
 
 def test_days_with_few_orders_are_pooled_and_none_is_lost() -> None:
