@@ -26,6 +26,7 @@ from urllib.request import Request, urlopen
 from restock.dataset.simulate import make_setting, run
 from restock.dataset.simulated_world import BURN
 from restock.infra import platform
+from restock.infra.deployments import packaged
 from restock.infra.platform_state import SERVER, PlatformState
 from restock.infra.responding import read_answers
 from restock.infra.settings import Settings, load_settings
@@ -112,7 +113,7 @@ def _deployments(home: Path) -> Path:
     folder = home / "deployments"
     (folder / "automations").mkdir(parents=True, exist_ok=True)
     (folder / "prefect.yaml").write_text(DEPLOYMENTS.format(orders=home / "orders.parquet"))
-    shipped = platform.packaged() / "automations" / "drift.yaml"
+    shipped = packaged() / "automations" / "drift.yaml"
     (folder / "automations" / "drift.yaml").write_text(shipped.read_text())
     return folder
 

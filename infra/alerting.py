@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 
 class Raised(NamedTuple):
-    """The alerts that are new, those that go on, and whether they are so many at once that the
-    data are to blame."""
+    """The alerts that are new, those that go on, and whether so many came at once that people are
+    told of all of them together, and nothing is trained."""
 
     alerts: Sequence[Alert]
     repeated: Sequence[Alert]
@@ -66,13 +66,18 @@ def raise_alerts(
         alert = Alert.of(finding, now, (reports or {}).get(finding.market, ""))
         new[alert.id] = alert
     lately = _lately(store, max((finding.as_of for finding in alarms), default=dt.date.min))
-    what = _storm({*lately, *new}, set(watched), set(elsewhere), policy)
-    if what:
-        new = _incident(list(new.values()), what, told=_told(store, lately))
+    storm = False
+    for stale in (True, False):  # that no night runs must not hide what moved in one market
+        coming = {id: alert for id, alert in new.items() if _is_stale(id) is stale}
+        others = [id for id in lately if _is_stale(id) is stale]
+        what = _storm({*others, *coming}, set(watched), set(elsewhere), policy)
+        if what:
+            storm = True
+            new |= _incident(list(coming.values()), what, told=_told(store, others))
     for alert in new.values():
         store.put(f"{OUTBOX}/{alert.id}", b"")  # before the alert: none is written and not told
         store.put(alert_key(alert.id), alert.bytes())
-    return Raised(tuple(new.values()), tuple(repeated.values()), bool(what))
+    return Raised(tuple(new.values()), tuple(repeated.values()), storm)
 
 
 def _lately(store: Store, day: dt.date) -> list[str]:
@@ -87,6 +92,10 @@ def _lately(store: Store, day: dt.date) -> list[str]:
     return [
         name for name in names if re.fullmatch(ID_PATTERN, name) and "-".join(_day(name)) in days
     ]
+
+
+def _is_stale(alert: str) -> bool:
+    return alert.endswith("-stale")
 
 
 def _day(alert: str) -> list[str]:

@@ -95,6 +95,16 @@ def test_groups_of_markets_that_alarm_one_after_the_other_are_one_storm_and_one_
 
 
 @pytest.mark.unit
+def test_old_lists_everywhere_do_not_hide_what_moved_in_one_market(store: LocalStore) -> None:
+    stale = [finding(market, cause="stale", kind="staleness") for market in WATCHED]
+    found = raised(store, *stale, finding("AA"))
+    by_id = {alert.id: alert for alert in found.alerts}
+    shock = by_id.pop(f"AA-{AS_OF}-price-shock")
+    assert found.storm and not shock.storm and shock.action == "retrain"
+    assert sorted(alert.action for alert in by_id.values()) == ["note"] * 9 + ["page"]
+
+
+@pytest.mark.unit
 def test_alarms_that_go_on_since_long_ago_are_no_storm(store: LocalStore) -> None:
     for at, market in enumerate(WATCHED[:6]):
         raised(store, finding(market, as_of=AS_OF + dt.timedelta(days=2 * at)))
