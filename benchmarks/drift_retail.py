@@ -20,6 +20,9 @@ from restock.monitoring.watched_days import Watched
 EARLIEST, LATEST = dt.date(2010, 10, 1), dt.date(2011, 11, 11)
 """Days of a shock: ten months before the first say what is usual."""
 
+NEWCOMERS = 0.3
+"""Their share of the customers who order in 28 days: as in the simulated worlds."""
+
 
 @cache
 def sample() -> tuple[Interactions, pd.Series]:
@@ -71,7 +74,7 @@ def retail(cause: Cause, seed: int, part: float = 1.0) -> Iterator[Shocked]:
             dear = rng.random(mine.n_items) < (1.0 if kind == "all" else 0.4)
             mine = dearer(mine, day, dear, 1 + rng.uniform(0.1, 0.3))
         elif cause == "new customers":
-            come = _alike(mine, day, 0.25, rng)
+            come = _alike(mine, day, NEWCOMERS, rng)
             mine = keep(mine, after | ~come[mine.customer])
         else:
             kind = FAULTS[seed % len(FAULTS)]

@@ -121,17 +121,17 @@ def _finding(
 def _untested(watched: Watched) -> str:
     """Why something was not tested; empty when everything was."""
     least, end = watched.policy.least_customers, watched.days.days
-    longest = max(watched.policy.window_days)
-    needed = longest * (1 + BEFORE) + LEAST_WINDOWS * min(watched.policy.window_days)
+    needed = min(watched.policy.window_days) * (1 + BEFORE + LEAST_WINDOWS)
     if watched.rows(end):
         row = watched.rows(end)[-1]
         enough = max(known.windows[row[1]] for known in row[0].known.values()) >= LEAST_WINDOWS
         return "" if enough else f"the {end} days known say too little about what is usual"
-    if not any(judged.windows.ends.size for judged in watched.judged):
+    known = [judged.windows for judged in watched.judged if judged.windows.ends.size]
+    if not known:
         return f"{end} days of orders are too few: at least {needed} are needed"
-    customers = int(watched.judged[-1].windows.customers[-1]) if watched.judged else 0
     return (
-        f"{customers} customers ordered in {longest} days: below {least} only the feed is looked at"
+        f"{known[-1].customers[-1]} customers ordered in {known[-1].width} days: below {least} "
+        "only the feed is looked at"
     )
 
 

@@ -161,6 +161,8 @@ def test_a_small_market_is_not_tested_and_says_so() -> None:
     small = simulate(customers={"FR": 60}, items=300, days=400, start=START, seed=1).interactions()
     result = check_data(small, "FR", as_of=small.as_of_date)
     assert not result.findings and "below 50" in result.note
+    young = check_data(small, "FR", as_of=START + dt.timedelta(days=100))
+    assert not young.findings and "in 7 days: below 50" in young.note
     short = check(world(), START + dt.timedelta(days=20))
     assert not short.findings and "too few" in short.note
     early = check(world(), START + dt.timedelta(days=60))
