@@ -1,6 +1,7 @@
 """A whole search in this process: for a notebook, a script or a benchmark."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from restock.dataset import Interactions
 from restock.evaluation import Objective
@@ -69,11 +70,15 @@ def search_here(
         return trial.key
 
     while not search.done:
-        for work in search.ready():
-            if search.phase == "report" and not report:
-                return search
+        ready = search.ready()
+        if search.phase == "report" and not report:
+            return search
+        steps = [work for work in ready if isinstance(work, Step)]
+        # all at once: what is ready together shares its folds, and often what it fits on
+        came = iter(run(interactions, steps, brief.setting, context, keep=keep))
+        for work in ready:
             if isinstance(work, Step):
-                search.tell(work, run(interactions, [work], brief.setting, context, keep=keep))
+                search.tell(work, list(islice(came, work.size)))
             else:
                 search.tell(work, mix(work, kept.__getitem__, interactions, brief.setting))
     return search
