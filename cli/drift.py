@@ -100,9 +100,17 @@ def _show(watch: "Watch", settings: Any) -> None:
             cells["state"] = f"[{STYLES[row['state']]}]{row['state']}[/]"
             table.add_row(*cells.values())
         console.print(table)
-    quiet = [one.market for one in watch.markets if one.state == "quiet"]
-    if quiet:
-        console.print(f"{len(quiet)} quiet: {', '.join(quiet)}", soft_wrap=True)
+    quiet = [one for one in watch.markets if one.state == "quiet"]
+    whole = [one.market for one in quiet if one.tested]
+    small = [one.market for one in quiet if not one.tested]
+    if whole:
+        console.print(f"{len(whole)} quiet: {', '.join(whole)}", soft_wrap=True)
+    if small:
+        console.print(
+            f"{len(small)} too small or too young for tests of their data (their feed, the age of "
+            f"their lists and what these come to are quiet): {', '.join(small)}",
+            soft_wrap=True,
+        )
     if watch.storm:
         errors.print(f"[bold red]{_storm(watch)}[/]", soft_wrap=True)
     if watch.raised:
@@ -130,8 +138,9 @@ def _show(watch: "Watch", settings: Any) -> None:
 def _storm(watch: "Watch") -> str:
     """Why so many alarms at once start nothing."""
     alarms = [found for one in watch.markets for found in one.findings if found.severity == "alarm"]
-    if all(found.kind == "staleness" for found in alarms):
-        return "The nights do not run: no alert starts a retraining; run restock retrain."
+    stale = {found.market for found in alarms if found.kind == "staleness"}
+    if {found.market for found in alarms} == stale:
+        return "The nights do not run: old lists start no retraining; run restock retrain."
     return (
         "So many markets alarm at once that the data are to blame, not the markets: nothing is "
         "retrained; look at the feed."

@@ -56,6 +56,12 @@ class MarketWatch(Record):
         )
 
     @property
+    def tested(self) -> bool:
+        """Whether its data were tested: small and young markets are looked at for the rest only."""
+        data = self.checks.get("data")
+        return data is not None and not data.note
+
+    @property
     def findings(self) -> list[Finding]:
         """The findings of all checks, the worst first."""
         found = [finding for check in self.checks.values() for finding in check.findings]

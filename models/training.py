@@ -5,6 +5,7 @@ is in tensors before the first step, so a batch is an ``index_select``. torch is
 the functions: a saved model is loaded and scored without it.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ BF16 = False
 """Matrix products in bfloat16 on a CUDA card. Not measured yet: ``benchmarks.gpu`` times both."""
 COMPILE = False
 """``torch.compile`` of the loss on a CUDA card. Not measured yet: ``benchmarks.gpu`` times both."""
+
+# MKL, which torch multiplies matrices with, rounds by the number of threads unless told before its
+# first product: then a fit does not depend on the cores that it was given.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 Loss = Callable[["Tensor"], "Tensor"]
 M = TypeVar("M")

@@ -78,6 +78,13 @@ def test_what_moved_is_a_row_and_what_did_not_is_a_line(invoke: Any, tmp_path: P
     assert "Nothing is published in DE" in done.stdout and "restock retrain" in done.stdout
 
 
+def test_a_market_that_is_too_small_is_not_called_quiet(invoke: Any) -> None:
+    markets = (watched("GB"), watched("IE", text="3 customers ordered in 28 days"))
+    done, _ = invoke(watch(markets=markets), "drift")
+    assert "1 quiet: GB" in done.stdout and "1 too small or too young" in done.stdout
+    assert done.stdout.index("GB") < done.stdout.index("IE")
+
+
 def test_alarms_that_go_on_and_storms_are_said(invoke: Any) -> None:
     done, _ = invoke(watch(raised=(), repeated=(ALERT,), storm=True), "drift")
     assert f"not raised again: {ALERT}" in done.stdout
