@@ -13,7 +13,7 @@ from restock.infra.evidently_report import MOST_ROWS, evidently_report
 pytestmark = pytest.mark.platform
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 RUN = "document.title='harmed'"
-HARM = f"</script><script>{RUN}</script><img src=x onerror=\"{RUN}\">"
+HARM = f'</script><script>{RUN}</script><img src=x onerror="{RUN}">'
 
 
 def lines(rows: int, seed: int, price: float) -> pd.DataFrame:
