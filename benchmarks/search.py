@@ -37,7 +37,7 @@ def _fan_out(quick: bool) -> Iterator[Figure]:
 def _halving(quick: bool) -> Iterator[Figure]:
     from restock.benchmarks.search_halving import halving
 
-    return halving(customers=1500, trials=30 if quick else 150, worlds=1 if quick else 8)
+    return halving(customers=1500, trials=30 if quick else 240, worlds=1 if quick else 8)
 
 
 def _quality(quick: bool) -> Iterator[Figure]:

@@ -1,13 +1,17 @@
 """What a search sets out to do: markets, families, budget, and what is known before."""
 
+from statistics import median
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from restock.models import Candidate
-from restock.tuning.costs import Size, together
+from restock.tuning.costs import Size, seconds, together
 from restock.tuning.setting import Setting
 from restock.tuning.trials import ALL
+
+POOR_RUNG = 0.1
+"""Share of the cost of a whole trial above which the lowest rung spares too little."""
 
 
 class Brief(BaseModel):
@@ -73,7 +77,26 @@ class Brief(BaseModel):
         )
         return taken / max(sum(size.customers for size in sizes), 1)
 
-    def rungs(self, where: str) -> tuple[int, ...]:
-        """The rungs that differ in a place: below the last, those that spare two fifths."""
+    def rungs(self, where: str, family: str) -> tuple[int, ...]:
+        """The rungs that a family's trials climb in a place: below the last, those that differ.
+
+        That is those that spare two fifths of the customers. In the place ALL there are none for
+        a family that is cheaper than the usual one and whose first rung costs more than POOR_RUNG
+        of the whole: models that count what goes together rank otherwise on few customers, and
+        to spare them spares little.
+        """
         last = len(self.setting.policy.rungs) - 1
-        return (*(at for at in range(last) if self.share(where, at) <= 0.6), last)
+        below = [at for at in range(last) if self.share(where, at) <= 0.6]
+        if below and where == ALL:
+            whole = self._seconds(family, last)
+            cheap = whole < median(self._seconds(name, last) for name in self.families)
+            if cheap and self._seconds(family, below[0]) > POOR_RUNG * whole:
+                below = []
+        return (*below, last)
+
+    def _seconds(self, family: str, rung: int) -> float:
+        """Of a trial of the family's default in the place ALL, as estimated."""
+        default = Candidate(name=family, scope="pooled")
+        shape = self.setting.policy.rungs[rung]
+        shape = shape.model_copy(update={"customers": min(1.0, self.share(ALL, rung))})
+        return seconds(default, self.size(ALL), rung=shape)

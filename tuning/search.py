@@ -256,7 +256,7 @@ class Search:
             brief = self.brief
             study = Study(
                 key,
-                brief.rungs(where),
+                brief.rungs(where, family),
                 brief.selection,
                 brief.setting.policy,
                 brief.setting.seed,

@@ -159,7 +159,7 @@ class Spending:
         """Seconds per trial of a bracket: all run at the lowest rung, fewer at each next one."""
         brief, usual = self._brief, default(key)
         part, cost = 1.0, 0.0
-        for rung in brief.rungs(key.where):
+        for rung in brief.rungs(key.where, key.family):
             cost += part * self.of(usual, key.where, rung, len(brief.selection))
             part /= brief.setting.policy.keep_one_in
         return max(cost, 1e-3)

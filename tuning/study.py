@@ -43,6 +43,7 @@ class Study:
         self._known: set[str] = set()
         self._drawn = 0
         self._at = 0
+        self._screening = False
         self._awaited = 0
         self._told: list[Outcome] = []
         self._best = -math.inf
@@ -126,13 +127,14 @@ class Study:
             ask = Ask(count=asked, first=self._drawn, seed=seed, history=self.history)
             self._drawn += asked
         alone = len(named) + asked == 1 and not ask
+        self._screening = False
         self._at = len(self._rungs) - 1 if alone else 0
         return self._step(named, ask)
 
     def screen(self) -> Step | None:
         """What was added, at the lowest rung, whatever their number."""
         named, self._queue = tuple(self._queue), []
-        self._at = 0
+        self._at, self._screening = 0, True
         return self._step(named, None) if named else None
 
     def finals(self) -> Step | None:
@@ -191,25 +193,37 @@ class Study:
     def _promoted(self, told: Sequence[Outcome]) -> tuple[Trial, ...]:
         """The best share of a rung, without those that are surely under what is in service.
 
-        What is in service is seen through. So are, in the place ALL, every family's default and
-        whatever is the best of its family at this rung so far: alone it loses, but mixtures are
-        made of what reached the top, and a tuned loser gives them more than an untuned one.
+        What is in service is seen through, and in the place ALL a default that may be better.
+        There a family that loses goes on with one, see ``_leader``.
         """
-        always: tuple[Origin, ...] = ("service",)
-        if self.key.where == ALL:
-            always = ("service", "default")
         policy, bar = self._policy, self.bar()
         alive = [one for one in told if one.lift is not None]
         good = [one for one in alive if one.lift and one.lift.upper(policy.stop_z) >= bar]
         good.sort(key=_order)
-        chosen = {one.trial.index: one for one in good[: -(-len(told) // policy.keep_one_in)]}
-        through = [one for one in alive if one.trial.origin in always]
-        if self.key.where == ALL and alive:
-            at_rung = (one for (_, rung), one in self.outcomes.items() if rung == alive[0].rung)
-            ahead = min(at_rung, key=_order)
-            through += [one for one in alive if one is ahead]
-        chosen |= {one.trial.index: one for one in through if self._worth(one)}
-        return tuple(chosen[index].trial for index in sorted(chosen))
+        chosen = good[: -(-len(told) // policy.keep_one_in)]
+        through = [one for one in alive if one.trial.origin == "service"]
+        if self.key.where == ALL:
+            through += [one for one in good if one.trial.origin == "default"]
+            through += self._leader()
+        chosen += [one for one in through if self._worth(one)]
+        trials = {one.trial.index: one.trial for one in chosen}
+        return tuple(trials[index] for index in sorted(trials))
+
+    def _leader(self) -> list[Outcome]:
+        """The best so far at this rung, of all brackets, unless it went on before.
+
+        Alone it may lose, but mixtures are made of what reached the top, and a tuned loser gives
+        them more than none or an untuned one: which is why a screen does not lead yet.
+        """
+        here = self._rungs[self._at]
+        known = [one for (_, rung), one in self.outcomes.items() if rung == here and one.lift]
+        if self._screening or not known:
+            return []
+        best = min(known, key=_order)
+        higher = any(
+            (best.trial.index, rung) in self.outcomes for rung in self._rungs[self._at + 1 :]
+        )
+        return [] if higher else [best]
 
     def _end(self) -> None:
         best = self.best

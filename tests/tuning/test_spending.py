@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restock.models import Candidate
+from restock.tuning.costs import Size
 from restock.tuning.parts import in_parts
 from restock.tuning.running import drawn
 from restock.tuning.spending import KEPT_SHARE, PART_SECONDS, Spending, default
@@ -97,3 +98,26 @@ def test_a_short_step_is_drawn_where_it_is_done() -> None:
     spending = Spending(brief)
     assert spending.of_step(step) < PART_SECONDS
     assert in_parts(step, spending, brief.setting)[0] == [step]
+
+
+def test_only_what_is_dear_climbs_rungs() -> None:
+    """A tenth of the customers spares hardly anything of what is cheap; of what is dear it does."""
+    big = Size(lines=500_000, customers=20_000, items=800)
+    brief = brief_of(trials=100).model_copy(
+        update={
+            "markets": ("FR",),
+            "sizes": {"FR": big},
+            "families": ("reorder", "item_knn", "tifu_knn", "up_cf", "als"),
+        }
+    )
+    assert brief.rungs(ALL, "reorder") == brief.rungs(ALL, "item_knn") == (2,)
+    assert brief.rungs(ALL, "up_cf") == brief.rungs(ALL, "als") == (0, 1, 2)
+    assert brief.rungs("FR", "item_knn") == (0, 1, 2)  # many studies of markets, cheap or not
+    among_equals = brief.model_copy(update={"families": ("item_knn", "reorder", "popular")})
+    assert among_equals.rungs(ALL, "item_knn") == (0, 1, 2)  # the dearest of the three
+
+
+def test_where_a_rung_spares_no_customers_nothing_climbs() -> None:
+    small = Size(lines=20_000, customers=300, items=800)
+    brief = brief_of(trials=100).model_copy(update={"markets": ("FR",), "sizes": {"FR": small}})
+    assert all(brief.rungs(where, "up_cf") == (2,) for where in (ALL, "FR"))

@@ -91,14 +91,31 @@ def test_the_default_reaches_the_top_even_where_it_is_the_worst() -> None:
     assert 0 in {found.trial.index for found in one.finished}
 
 
-def test_of_what_is_surely_under_the_plan_in_service_only_default_and_best_go_on() -> None:
+def test_of_what_is_surely_under_the_plan_in_service_only_the_best_goes_on() -> None:
     one = study(left=5)
     one.bar = lambda: 2.0
     steps = run(one)
-    assert [(step.rung, step.size) for step in steps] == [(0, 6), (1, 2), (2, 2)]
+    assert [(step.rung, step.size) for step in steps] == [(0, 6), (2, 1)]
     lowest = [o for (_, rung), o in one.outcomes.items() if rung == 0]
     best = max(lowest, key=lambda o: o.lift.value if o.lift else -1)
-    assert {found.trial.index for found in one.finished} == {0, best.trial.index}
+    assert [found.trial for found in one.finished] == [best.trial]
+
+
+def test_a_losing_default_is_not_seen_through_before_others_were_tried() -> None:
+    """After them it is, where it is still the best of its family."""
+    one = study(left=5)
+    one.bar = lambda: 2.0
+    screen = one.screen()
+    assert screen is not None
+    one.tell([outcome(trial, screen, shift=1.0) for trial in screen.trials])
+    assert one.next() is None
+    first = one.start(5)
+    assert first is not None
+    one.tell([outcome(trial, first) for trial in trials_of(first)])  # far below the default
+    following = one.next()
+    assert following is not None
+    assert following.rung == one.top
+    assert [trial.origin for trial in following.trials] == ["default"]
 
 
 def test_what_loses_and_is_not_the_best_of_its_family_so_far_stops() -> None:
