@@ -1,6 +1,8 @@
-"""Common to all tests: no telemetry, no user's own settings, short Prefect time-outs."""
+"""Common to all tests: no telemetry, no user's own settings, no clock that decides."""
 
 import os
+
+from hypothesis import settings
 
 os.environ.update(
     {
@@ -13,3 +15,7 @@ os.environ.update(
 )
 for name in [name for name in os.environ if name.startswith("RESTOCK_")]:
     del os.environ[name]
+
+# an example that compiles a kernel, or shares its core with another test, is no failure
+settings.register_profile("restock", deadline=None)
+settings.load_profile("restock")
