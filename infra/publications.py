@@ -132,11 +132,11 @@ def step_back(
     now, etag = _read_pointer(store, market)
     if now is None:
         raise NotFound(f"{market}: nothing is published: run restock retrain --markets {market}")
-    if now.previous is None:
-        raise StoreError(f"{market}: {now.token} is the first publication: nothing to return to")
     target = now.plan_before if to_plan_before else now.previous
-    if target is None:
+    if target is None and to_plan_before:
         raise StoreError(f"{market}: there is no plan before {now.plan_label} to return to")
+    if target is None:
+        raise StoreError(f"{market}: {now.token} is the first publication: nothing to return to")
     manifest = read_manifest(store, market, target)
     if manifest is None:
         raise NotFound(f"{market}: the publication {target} is no longer in {store.uri}")
