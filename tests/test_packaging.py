@@ -20,9 +20,10 @@ def _tool_settings() -> dict:
 
 def _folders_with_code() -> set[str]:
     return {
-        path.parent.name
-        for path in ROOT.glob("*/*.py")
-        if path.parent.name not in NOT_SHIPPED and not path.parent.name.startswith(".")
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in [*ROOT.glob("*/*.py"), *ROOT.glob("*/*/*.py")]
+        if not (folder := path.relative_to(ROOT).parts[0]).startswith(".")
+        and folder not in NOT_SHIPPED
     }
 
 

@@ -1,0 +1,1 @@
+"""From offline deltas to measured lift: which offline figures foretell what an experiment shows."""

@@ -1,0 +1,1 @@
+"""Off-policy evaluation: what other lists would have earned, from logs with propensities."""
