@@ -123,17 +123,18 @@ def diagnose_rips(log: Lists) -> Diagnostics:
 def _diagnostics(
     sums: Sums | ListSums, mean: Linear, *, ess: float, max_weight: float, max_share: float
 ) -> Diagnostics:
+    counts = sums.counts
     return Diagnostics(
         n=sums.n,
         clusters=sums.cluster.size,
-        rewarded=sums.rewarded,
+        rewarded=counts.rewarded,
         ess=ess,
         ess_share=ess / sums.n if sums.n else 0.0,
         mean_weight=mean.value if sums.n else 0.0,
         mean_weight_error=standard_error(mean),
         max_weight=max_weight,
         max_share=max_share,
-        support_share=sums.supported / sums.targeted if sums.targeted else 0.0,
+        support_share=counts.supported / counts.targeted if counts.targeted else 0.0,
     )
 
 

@@ -78,13 +78,14 @@ def log_lift_lists(log: Lists, estimator: str) -> Estimate:
 
 def ess_by_place(sums: ListSums) -> FloatArray:
     """(Σw)² / Σw² of the weights down to each place (float64, k); the last is of whole lists."""
-    return _kish(sums.weight.sum(axis=0), sums.squares)
+    return _kish(sums.weight.sum(axis=0), sums.totals[0])
 
 
 def earning_share(sums: ListSums) -> FloatArray:
     """The share of each place in the logged squared rewards (float64, k, adds up to 1)."""
-    total = sums.reward_squares.sum()
-    return sums.reward_squares / total if total > 0 else np.full(sums.k, 1.0 / sums.k)
+    squares = sums.totals[3]
+    total = squares.sum()
+    return squares / total if total > 0 else np.full(sums.k, 1.0 / sums.k)
 
 
 def rips_ess(sums: ListSums) -> float:
@@ -126,7 +127,7 @@ def _ess(name: str, sums: ListSums) -> float:
     if name == "logged":
         return float(sums.n)
     if name == "iips":
-        return _harmonic(sums, _kish(sums.alone_weight, sums.alone_squares))
+        return _harmonic(sums, _kish(sums.totals[1], sums.totals[2]))
     return float(ess_by_place(sums)[-1]) if name in ("ips_lists", "snips_lists") else rips_ess(sums)
 
 

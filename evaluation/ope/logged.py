@@ -126,7 +126,7 @@ class LoggedLists:
         Its mean over lists is 1 at every place when the propensities are right and the
         logging policy can show all that the target shows. The last column weighs whole lists.
         """
-        return np.cumprod(self.place_weight, axis=1)
+        return np.cumprod(self.place_weight, axis=1, dtype=np.float64)
 
     def alone(self) -> Logged:
         """Every filled place as a choice of its own, list by list.

@@ -17,29 +17,46 @@ POOR_SUPPORT = 1000.0
 """A choice with a greater weight was logged far too seldom for what the target does with it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Of single choices. cluster: int64 (c), sorted, distinct. All sums: float64 (c).
-
-    rows: how many. reward: of rewards. weight: of weights w. weighted: of w·reward. expected:
-    of the outcome model's mean under the target. residual: of w·(reward - expected of what was
-    shown). Over all rows: ``squares``, the sum of w²; ``largest`` w; ``targeted``, rows that
-    the target could show; ``supported``, those among them with w ≤ ``POOR_SUPPORT``;
-    ``rewarded``, rows with weight and a reward. modelled: the log has an outcome model.
+@dataclass(frozen=True)
+class Counts:
+    """Rows, or lists. targeted: those that the target could show. supported: among them, those
+    with a weight up to ``POOR_SUPPORT``. rewarded: those with a weight and a reward.
     """
 
-    cluster: NDArray[np.int64]
-    rows: FloatArray
-    reward: FloatArray
-    weight: FloatArray
-    weighted: FloatArray
-    expected: FloatArray
-    residual: FloatArray
-    squares: float
-    largest: float
     targeted: int
     supported: int
     rewarded: int
+
+    @classmethod
+    def of(cls, weight: FloatArray, rewarded: NDArray[np.bool_]) -> "Counts":
+        """Of the weights of a batch, and of which rows a rewarded weight is."""
+        shown = weight > 0
+        return cls(
+            int(shown.sum()), int((shown & (weight <= POOR_SUPPORT)).sum()), int(rewarded.sum())
+        )
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both batches together."""
+        return Counts(
+            self.targeted + other.targeted,
+            self.supported + other.supported,
+            self.rewarded + other.rewarded,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Of single choices with weights w.
+
+    cluster: int64 (c), sorted, distinct. columns: float64 (c × 6), named below. squares: the sum
+    of w². largest: w. modelled: the log has an outcome model.
+    """
+
+    cluster: NDArray[np.int64]
+    columns: FloatArray
+    squares: float
+    largest: float
+    counts: Counts
     modelled: bool
 
     @classmethod
@@ -50,34 +67,22 @@ class Sums:
         if log.expected_target is not None and log.expected_logged is not None:
             expected, residual = log.expected_target, w * (log.reward - log.expected_logged)
         columns = [np.ones(log.n), log.reward, w, w * log.reward, expected, residual]
-        cluster, added = _by_cluster(log.cluster, np.column_stack(columns))
         return cls(
-            cluster,
-            *added.T,
+            *_by_cluster(log.cluster, np.column_stack(columns)),
             squares=float(w @ w),
             largest=float(w.max(initial=0.0)),
-            targeted=int((w > 0).sum()),
-            supported=int(((w > 0) & (w <= POOR_SUPPORT)).sum()),
-            rewarded=int(((w > 0) & (log.reward != 0)).sum()),
+            counts=Counts.of(w, (w > 0) & (log.reward != 0)),
             modelled=log.expected_target is not None,
         )
 
     def __add__(self, other: "Sums") -> "Sums":
         """Both batches together; BadLog when one of them has an outcome model and one has not."""
-        if self.modelled != other.modelled:
-            raise BadLog("one batch has an outcome model and the other has not: give it to both")
-        cluster, added = _by_cluster(
-            np.concatenate([self.cluster, other.cluster]),
-            np.concatenate([self._columns(), other._columns()]),
-        )
+        _same_model(self, other)
         return Sums(
-            cluster,
-            *added.T,
+            *_joined(self, other),
             squares=self.squares + other.squares,
             largest=max(self.largest, other.largest),
-            targeted=self.targeted + other.targeted,
-            supported=self.supported + other.supported,
-            rewarded=self.rewarded + other.rewarded,
+            counts=self.counts + other.counts,
             modelled=self.modelled,
         )
 
@@ -86,68 +91,70 @@ class Sums:
         """Rows in all."""
         return round(float(self.rows.sum()))
 
-    def _columns(self) -> FloatArray:
-        return np.column_stack(
-            [self.rows, self.reward, self.weight, self.weighted, self.expected, self.residual]
-        )
+    @property
+    def rows(self) -> FloatArray:
+        """How many (float64, c; so are the other columns)."""
+        return self.columns[:, 0]
+
+    @property
+    def reward(self) -> FloatArray:
+        """Of rewards."""
+        return self.columns[:, 1]
+
+    @property
+    def weight(self) -> FloatArray:
+        """Of w."""
+        return self.columns[:, 2]
+
+    @property
+    def weighted(self) -> FloatArray:
+        """Of w·reward."""
+        return self.columns[:, 3]
+
+    @property
+    def expected(self) -> FloatArray:
+        """Of the outcome model's mean under the target."""
+        return self.columns[:, 4]
+
+    @property
+    def residual(self) -> FloatArray:
+        """Of w·(reward - what the model expects of the choice shown)."""
+        return self.columns[:, 5]
 
 
 @dataclass(frozen=True, eq=False)
 class ListSums:
-    """Of lists of k places. cluster: int64 (c), sorted, distinct.
+    """Of lists of k places, with weights w down to each place and v of each place alone.
 
-    rows: float64 (c), lists. whole: float64 (c), of (the whole list's weight)·(its rewards). The
-    other sums by customer are float64 (c × k), place by place. reward: of rewards. alone: of (a
-    place's own weight v)·reward. weight: of w, the weight of the list down to the place.
-    weighted: of w·reward. modelled_value: of w·(reward - expected of what was shown) + (w one
-    place above)·(expected under the target).
-
-    Over all lists, float64 (k): ``squares`` of w, ``largest`` w, ``alone_weight`` and
-    ``alone_squares`` of v and v², ``reward_squares``. Lists, counted as in ``Sums``:
-    ``targeted`` and ``supported`` by their whole weight, ``rewarded`` by that of the place.
+    cluster: int64 (c), sorted, distinct. columns: float64 (c × (2 + 5 k)), named below. totals:
+    float64 (4 × k), over all lists the sums of w², v, v² and reward². largest: w, float64 (k).
+    counts: by the weight of the whole list, but rewarded by that of the place. modelled: the log
+    has an outcome model.
     """
 
     cluster: NDArray[np.int64]
-    rows: FloatArray
-    whole: FloatArray
-    reward: FloatArray
-    alone: FloatArray
-    weight: FloatArray
-    weighted: FloatArray
-    modelled_value: FloatArray
-    squares: FloatArray
+    columns: FloatArray
+    totals: FloatArray
     largest: FloatArray
-    alone_weight: FloatArray
-    alone_squares: FloatArray
-    reward_squares: FloatArray
-    targeted: int
-    supported: int
-    rewarded: int
+    counts: Counts
     modelled: bool
 
     @classmethod
     def of(cls, log: LoggedLists) -> "ListSums":
         """The sums of a batch."""
-        w, alone, reward = log.weight, log.place_weight, log.reward
-        list_weight = w[:, -1]
+        w, v, reward = log.weight, log.place_weight, log.reward
         value = np.zeros_like(reward)
         if log.expected_target is not None and log.expected_logged is not None:
             above = np.column_stack([np.ones(log.n), w[:, :-1]])
             value = w * (reward - log.expected_logged) + above * log.expected_target
-        by_list = [np.ones(log.n), list_weight * reward.sum(axis=1)]
-        by_place = [reward, alone * reward, w, w * reward, value]
-        cluster, added = _by_cluster(log.cluster, np.column_stack(by_list + by_place))
+        by_list = [np.ones(log.n), w[:, -1] * reward.sum(axis=1)]
+        by_place = [reward, v * reward, w, w * reward, value]
+        totals = [np.square(w), v, np.square(v), np.square(reward)]
         return cls(
-            cluster,
-            *_split(added),
-            squares=np.square(w).sum(axis=0),
+            *_by_cluster(log.cluster, np.column_stack(by_list + by_place)),
+            totals=np.array([part.sum(axis=0) for part in totals]),
             largest=w.max(axis=0, initial=0.0),
-            alone_weight=alone.sum(axis=0),
-            alone_squares=np.square(alone).sum(axis=0),
-            reward_squares=np.square(reward).sum(axis=0),
-            targeted=int((list_weight > 0).sum()),
-            supported=int(((list_weight > 0) & (list_weight <= POOR_SUPPORT)).sum()),
-            rewarded=int(((w > 0) & (reward != 0)).any(axis=1).sum()),
+            counts=Counts.of(w[:, -1], ((w > 0) & (reward != 0)).any(axis=1)),
             modelled=log.expected_target is not None,
         )
 
@@ -155,23 +162,12 @@ class ListSums:
         """Both batches together; BadLog for other lengths, or an outcome model on one side only."""
         if self.k != other.k:
             raise BadLog(f"lists of {self.k} and of {other.k} places: pad them to one length")
-        if self.modelled != other.modelled:
-            raise BadLog("one batch has an outcome model and the other has not: give it to both")
-        cluster, added = _by_cluster(
-            np.concatenate([self.cluster, other.cluster]),
-            np.concatenate([self._columns(), other._columns()]),
-        )
+        _same_model(self, other)
         return ListSums(
-            cluster,
-            *_split(added),
-            squares=self.squares + other.squares,
+            *_joined(self, other),
+            totals=self.totals + other.totals,
             largest=np.maximum(self.largest, other.largest),
-            alone_weight=self.alone_weight + other.alone_weight,
-            alone_squares=self.alone_squares + other.alone_squares,
-            reward_squares=self.reward_squares + other.reward_squares,
-            targeted=self.targeted + other.targeted,
-            supported=self.supported + other.supported,
-            rewarded=self.rewarded + other.rewarded,
+            counts=self.counts + other.counts,
             modelled=self.modelled,
         )
 
@@ -183,16 +179,58 @@ class ListSums:
     @property
     def k(self) -> int:
         """Places."""
-        return int(self.weight.shape[1])
+        return self.largest.size
 
-    def _columns(self) -> FloatArray:
-        by_place = [self.reward, self.alone, self.weight, self.weighted, self.modelled_value]
-        return np.column_stack([self.rows, self.whole, *by_place])
+    @property
+    def rows(self) -> FloatArray:
+        """Lists (float64, c)."""
+        return self.columns[:, 0]
+
+    @property
+    def whole(self) -> FloatArray:
+        """Of (the whole list's w)·(its rewards) (float64, c)."""
+        return self.columns[:, 1]
+
+    @property
+    def reward(self) -> FloatArray:
+        """Of rewards (float64, c × k; so are the others)."""
+        return self._places(0)
+
+    @property
+    def alone(self) -> FloatArray:
+        """Of v·reward."""
+        return self._places(1)
+
+    @property
+    def weight(self) -> FloatArray:
+        """Of w."""
+        return self._places(2)
+
+    @property
+    def weighted(self) -> FloatArray:
+        """Of w·reward."""
+        return self._places(3)
+
+    @property
+    def modelled_value(self) -> FloatArray:
+        """Of w·(reward - expected of what was shown) + (w one place above)·(expected under the
+        target)."""
+        return self._places(4)
+
+    def _places(self, block: int) -> FloatArray:
+        return self.columns[:, 2 + block * self.k : 2 + (block + 1) * self.k]
 
 
-def _split(added: FloatArray) -> list[FloatArray]:
-    """Columns as ``ListSums`` names them: two of lists, then five blocks of places."""
-    return [added[:, 0], added[:, 1], *np.split(added[:, 2:], 5, axis=1)]
+def _same_model(one: Sums | ListSums, other: Sums | ListSums) -> None:
+    if one.modelled != other.modelled:
+        raise BadLog("one batch has an outcome model and the other has not: give it to both")
+
+
+def _joined(one: Sums | ListSums, other: Sums | ListSums) -> tuple[NDArray[np.int64], FloatArray]:
+    return _by_cluster(
+        np.concatenate([one.cluster, other.cluster]),
+        np.concatenate([one.columns, other.columns]),
+    )
 
 
 def _by_cluster(
@@ -200,5 +238,7 @@ def _by_cluster(
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """The distinct clusters in order, and the sums of each (clusters × columns)."""
     distinct, code = np.unique(cluster, return_inverse=True)
-    sums = [np.bincount(code, weights=column, minlength=distinct.size) for column in columns.T]
-    return distinct, np.array(sums).reshape(len(sums), distinct.size).T
+    sums = np.zeros((distinct.size, columns.shape[1]))
+    for at, column in enumerate(columns.T):
+        sums[:, at] = np.bincount(code, weights=column, minlength=distinct.size)
+    return distinct, sums
