@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: headless Chromium and Java (Debian), and Azurite (npm).
+# What the tests need beside the development environment: headless Chromium and Java (Debian),
+# Azurite (npm), and obp (pip).
 set -eu
 cd "$(dirname "$0")/.."
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -14,3 +15,4 @@ command -v npm >/dev/null || install npm
 java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || install openjdk-17-jre-headless
 if [ ! "$(/sbin/ldconfig -p | grep -cE 'lib(blas|lapack)\.so\.3 ')" = 2 ]; then install libblas3 liblapack3; fi
 scripts/azurite.sh install
+scripts/obp-env.sh

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from restock.evaluation.folds import FloatArray
 from restock.evaluation.ope.estimate import Linear, ratios, standard_error
 from restock.evaluation.ope.lists import Lists, earning_share, ess_by_place, rips_ess
 from restock.evaluation.ope.logged import Logged
@@ -15,21 +16,22 @@ from restock.evaluation.ope.sums import POOR_SUPPORT, ListSums, Sums
 class Diagnostics:
     """What the weights of a log say about a target policy.
 
-    n: rows or lists. clusters: customers. rewarded: rows with a weight and a reward. ess:
-    effective sample size (Σw)² / Σw² (Kish, *Survey sampling*, 1965): as many rows drawn by the
-    target itself would carry as much; between 1 and n, 0 when nothing has a weight. ess_share:
-    ess / n. mean_weight: 1 but for chance (``mean_weight_error``, by customer) when the
-    propensities are those of the draw and the logging policy can show all that the target
-    shows; below 1, the part of the target's choices that the log cannot show. max_weight,
-    max_share: the largest weight, and its share of all weight. support_share: among the rows
-    that the target could show, the share with a weight up to ``POOR_SUPPORT``.
+    n: rows or lists. clusters: customers. ess: effective sample size (Σw)² / Σw² (Kish, *Survey
+    sampling*, 1965): as many rows drawn by the target itself would carry as much; between 1 and
+    n, 0 when nothing has a weight. ess_share: ess / n. earners: (Σz)² / Σz², z the size of a
+    customer's sum of w·reward: as many customers who earn alike would carry as much.
+    mean_weight: 1 but for chance (``mean_weight_error``, by customer) when the propensities are
+    those of the draw and the logging policy can show all that the target shows; below 1, the
+    part of the target's choices that the log cannot show. max_weight, max_share: the largest
+    weight, and its share of all weight. support_share: among the rows that the target could
+    show, the share with a weight up to ``POOR_SUPPORT``.
     """
 
     n: int
     clusters: int
-    rewarded: int
     ess: float
     ess_share: float
+    earners: float
     mean_weight: float
     mean_weight_error: float
     max_weight: float
@@ -45,8 +47,8 @@ class OpePolicy(BaseModel):
     min_clusters: int = Field(default=100, ge=2)
     """Customers: an interval over fewer says little."""
 
-    min_rewarded: int = Field(default=20, ge=0)
-    """Rows with a weight and a reward: below, the normal interval does not hold."""
+    min_earners: float = Field(default=30.0, ge=0)
+    """Customers' worth of rewards: below, intervals hold the truth less often than 9 in 10."""
 
     min_ess: float = Field(default=100.0, ge=0)
     """Effective sample size."""
@@ -82,6 +84,7 @@ def diagnose(log: Logged | Sums) -> Diagnostics:
     return _diagnostics(
         sums,
         ratios(sums.weight, sums.rows),
+        earned=sums.weighted,
         ess=total**2 / sums.squares if sums.squares else 0.0,
         max_weight=sums.largest,
         max_share=sums.largest / total if total else 0.0,
@@ -95,6 +98,7 @@ def diagnose_lists(log: Lists) -> Diagnostics:
     return _diagnostics(
         sums,
         ratios(sums.weight[:, -1], sums.rows),
+        earned=sums.whole,
         ess=float(ess_by_place(sums)[-1]),
         max_weight=float(sums.largest[-1]),
         max_share=float(sums.largest[-1]) / total if total else 0.0,
@@ -114,6 +118,7 @@ def diagnose_rips(log: Lists) -> Diagnostics:
     return _diagnostics(
         sums,
         ratios(sums.weight @ share, sums.rows),
+        earned=sums.weighted.sum(axis=1),
         ess=rips_ess(sums),
         max_weight=float(sums.largest.max(initial=0.0)),
         max_share=float((share * shares).max(initial=0.0)),
@@ -121,20 +126,26 @@ def diagnose_rips(log: Lists) -> Diagnostics:
 
 
 def _diagnostics(
-    sums: Sums | ListSums, mean: Linear, *, ess: float, max_weight: float, max_share: float
+    sums: Sums | ListSums,
+    mean: Linear,
+    *,
+    earned: FloatArray,
+    ess: float,
+    max_weight: float,
+    max_share: float,
 ) -> Diagnostics:
-    counts = sums.counts
+    support, squares = sums.support, float(earned @ earned)
     return Diagnostics(
         n=sums.n,
         clusters=sums.cluster.size,
-        rewarded=counts.rewarded,
         ess=ess,
         ess_share=ess / sums.n if sums.n else 0.0,
+        earners=float(np.abs(earned).sum()) ** 2 / squares if squares else 0.0,
         mean_weight=mean.value if sums.n else 0.0,
         mean_weight_error=standard_error(mean),
         max_weight=max_weight,
         max_share=max_share,
-        support_share=counts.supported / counts.targeted if counts.targeted else 0.0,
+        support_share=support.near / support.targeted if support.targeted else 0.0,
     )
 
 
@@ -146,10 +157,10 @@ def refusals(diagnostics: Diagnostics, policy: OpePolicy | None = None) -> tuple
         found.append(
             f"{d.clusters} customers in the log, an interval needs {p.min_clusters}: log for longer"
         )
-    if d.rewarded < p.min_rewarded:
+    if d.earners < p.min_earners:
         found.append(
-            f"{d.rewarded} rows with a reward that the target could have earned, an interval "
-            f"needs {p.min_rewarded}: log for longer, or ask about a more frequent reward"
+            f"the rewards that count come from {d.earners:.0f} customers' worth, an interval needs "
+            f"{p.min_earners:g}: log for longer, or ask about a more frequent reward"
         )
     if d.ess < p.min_ess or d.ess_share < p.min_ess_share:
         found.append(

@@ -8,6 +8,8 @@ from scipy.stats import t as student
 from restock.evaluation.folds import FloatArray
 
 CONFIDENCE = 0.95
+NO_SKEW = 1e-6
+"""Below, the bend is less than rounding in its formula."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,28 @@ def standard_error(linear: Linear) -> float:
 
 
 def estimate(name: str, linear: Linear, n: int, ess: float) -> Estimate:
-    """With the interval: Student's t on clusters - 1 degrees of freedom."""
+    """With the interval: value - error · T, T between the ends of ``_studentized``."""
     c, error = linear.moves.size, standard_error(linear)
-    reach = float(student.ppf((1 + CONFIDENCE) / 2, c - 1)) * error if c > 1 else np.nan
+    low, high = _studentized(linear.moves) if c > 1 else (np.nan, np.nan)
     value = linear.value
-    return Estimate(name, value, value - reach, value + reach, error, n, c, ess)
+    return Estimate(name, value, value - error * high, value - error * low, error, n, c, ess)
+
+
+def _studentized(moves: FloatArray) -> tuple[float, float]:
+    """Where (estimate - truth) / error lies with 95 %: Student's t, bent by the skewness.
+
+    A few large rewards make the error small where the estimate is too low, so the plain interval
+    misses high truths. Hall, "On the removal of skewness by transformation", JRSS B 54 (1992),
+    221-228: with s = skewness / sqrt(c) = sum(m³) / sum(m²)^1.5 over the c clusters,
+
+        g(T) = T + s T² / 3 + s² T³ / 27 + s / 6,   inverse  (3 / s) · (cbrt(1 + s (g - s / 6)) - 1)
+
+    is nearly free of skewness, and has the usual quantiles.
+    """
+    reach = float(student.ppf((1 + CONFIDENCE) / 2, moves.size - 1))
+    scale = np.sqrt(np.square(moves).sum())
+    skew = float(np.power(moves / scale, 3).sum()) if scale > 0 else 0.0
+    if abs(skew) < NO_SKEW:
+        return -reach, reach
+    low, high = (3 / skew * (np.cbrt(1 + skew * (g - skew / 6)) - 1) for g in (-reach, reach))
+    return float(low), float(high)

@@ -18,30 +18,22 @@ POOR_SUPPORT = 1000.0
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Rows, or lists. targeted: those that the target could show. supported: among them, those
-    with a weight up to ``POOR_SUPPORT``. rewarded: those with a weight and a reward.
+class Support:
+    """Of rows, or lists. targeted: those that the target could show. near: among them, those with
+    a weight up to ``POOR_SUPPORT``.
     """
 
     targeted: int
-    supported: int
-    rewarded: int
+    near: int
 
     @classmethod
-    def of(cls, weight: FloatArray, rewarded: NDArray[np.bool_]) -> "Counts":
-        """Of the weights of a batch, and of which rows a rewarded weight is."""
-        shown = weight > 0
-        return cls(
-            int(shown.sum()), int((shown & (weight <= POOR_SUPPORT)).sum()), int(rewarded.sum())
-        )
+    def of(cls, weight: FloatArray) -> "Support":
+        """Of the weights of a batch."""
+        return cls(int((weight > 0).sum()), int(((weight > 0) & (weight <= POOR_SUPPORT)).sum()))
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "Support") -> "Support":
         """Both batches together."""
-        return Counts(
-            self.targeted + other.targeted,
-            self.supported + other.supported,
-            self.rewarded + other.rewarded,
-        )
+        return Support(self.targeted + other.targeted, self.near + other.near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +48,7 @@ class Sums:
     columns: FloatArray
     squares: float
     largest: float
-    counts: Counts
+    support: Support
     modelled: bool
 
     @classmethod
@@ -71,7 +63,7 @@ class Sums:
             *_by_cluster(log.cluster, np.column_stack(columns)),
             squares=float(w @ w),
             largest=float(w.max(initial=0.0)),
-            counts=Counts.of(w, (w > 0) & (log.reward != 0)),
+            support=Support.of(w),
             modelled=log.expected_target is not None,
         )
 
@@ -82,7 +74,7 @@ class Sums:
             *_joined(self, other),
             squares=self.squares + other.squares,
             largest=max(self.largest, other.largest),
-            counts=self.counts + other.counts,
+            support=self.support + other.support,
             modelled=self.modelled,
         )
 
@@ -128,15 +120,14 @@ class ListSums:
 
     cluster: int64 (c), sorted, distinct. columns: float64 (c × (2 + 5 k)), named below. totals:
     float64 (4 × k), over all lists the sums of w², v, v² and reward². largest: w, float64 (k).
-    counts: by the weight of the whole list, but rewarded by that of the place. modelled: the log
-    has an outcome model.
+    support: by the weight of the whole list. modelled: the log has an outcome model.
     """
 
     cluster: NDArray[np.int64]
     columns: FloatArray
     totals: FloatArray
     largest: FloatArray
-    counts: Counts
+    support: Support
     modelled: bool
 
     @classmethod
@@ -154,7 +145,7 @@ class ListSums:
             *_by_cluster(log.cluster, np.column_stack(by_list + by_place)),
             totals=np.array([part.sum(axis=0) for part in totals]),
             largest=w.max(axis=0, initial=0.0),
-            counts=Counts.of(w[:, -1], ((w > 0) & (reward != 0)).any(axis=1)),
+            support=Support.of(w[:, -1]),
             modelled=log.expected_target is not None,
         )
 
@@ -167,7 +158,7 @@ class ListSums:
             *_joined(self, other),
             totals=self.totals + other.totals,
             largest=np.maximum(self.largest, other.largest),
-            counts=self.counts + other.counts,
+            support=self.support + other.support,
             modelled=self.modelled,
         )
 
