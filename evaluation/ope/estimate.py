@@ -55,8 +55,7 @@ def ratios(above: FloatArray, below: FloatArray) -> Linear:
     sum_j (a_cj - R_j b_cj) / B_j (Cochran, *Sampling Techniques*, 1977, eq. 6.13; for weights
     that are normalised by their own sum, Owen 2013, section 9.2). NaN where B_j is 0.
     """
-    above = above.reshape(len(above), -1)
-    below = below.reshape(len(below), -1)
+    above, below = (part if part.ndim == 2 else part[:, None] for part in (above, below))
     total = below.sum(axis=0)
     known = np.where(total > 0, total, np.nan)
     ratio = above.sum(axis=0) / known
