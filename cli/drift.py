@@ -59,7 +59,8 @@ def drift(
         "report": report,
     }
     options.check_columns(orders, parameters["reading"])
-    watch = _run(settings, parameters, quiet=as_json)
+    with progress(as_json):
+        watch: Watch = run(settings, _flow, parameters)
     if as_json:
         print_json(watch.in_short())
     else:
@@ -71,18 +72,6 @@ def _flow() -> Any:
     from restock.flows.drift import drift
 
     return drift
-
-
-def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Watch":
-    with progress(quiet):
-        result = run(settings, _flow, parameters)
-    from restock.infra.watch import WatchIncomplete
-
-    if isinstance(result, WatchIncomplete):
-        return result.watch
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 def _show(watch: "Watch", settings: Any) -> None:

@@ -47,7 +47,8 @@ def monitor(
         "reading": options.reading(columns, time_format, delimiter, encoding),
     }
     options.check_columns(orders, parameters["reading"])
-    health = _run(settings, parameters, quiet=as_json)
+    with progress(as_json):
+        health: Health = run(settings, _flow, parameters)
     if as_json:
         print_json(health.model_dump(mode="json"))
     else:
@@ -59,18 +60,6 @@ def _flow() -> Any:
     from restock.flows.monitor import monitor
 
     return monitor
-
-
-def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Health":
-    with progress(quiet):
-        result = run(settings, _flow, parameters)
-    from restock.infra.health import HealthIncomplete
-
-    if isinstance(result, HealthIncomplete):
-        return result.health
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 def _show(health: "Health") -> None:

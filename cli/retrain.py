@@ -66,7 +66,8 @@ def retrain(
         "because": _alert(settings, because) if because else None,
     }
     options.check_columns(orders, parameters["reading"])
-    night = _run(settings, parameters, quiet=as_json)
+    with progress(as_json):
+        night: Night = run(settings, _flow, parameters)
     if as_json:
         print_json(night.model_dump(mode="json"))
     else:
@@ -87,18 +88,6 @@ def _flow() -> Any:
     from restock.flows.retrain import retrain
 
     return retrain
-
-
-def _run(settings: Any, parameters: dict[str, Any], *, quiet: bool) -> "Night":
-    with progress(quiet):
-        result = run(settings, _flow, parameters)
-    from restock.infra.night import NightIncomplete
-
-    if isinstance(result, NightIncomplete):
-        return result.night
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 def _show(night: "Night", settings: Any) -> None:

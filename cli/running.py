@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(settings: "Settings", load: Callable[[], Any], parameters: dict[str, Any]) -> Any:
-    """The result of a flow, or the exception that it ended with, when that carries a record.
+    """The result of a flow; its record too when some markets failed and the others are done.
 
     load: imports the flow, while the server starts. Raises BadUsage for input that the flow
     refuses, and whatever else went wrong.
@@ -23,6 +23,7 @@ def run(settings: "Settings", load: Callable[[], Any], parameters: dict[str, Any
     os.environ["RESTOCK_RUNNER"] = settings.runner
     with connect(settings) as connection:
         from restock.dataset.contract import BadOrders
+        from restock.infra.incomplete import Incomplete
 
         flow = load()
         connection.wait()
@@ -30,6 +31,10 @@ def run(settings: "Settings", load: Callable[[], Any], parameters: dict[str, Any
         result = state.result(raise_on_failure=False)
         if isinstance(result, BadOrders | ValueError):
             raise BadUsage(str(result)) from result
+        if isinstance(result, Incomplete):
+            return result.record
+        if isinstance(result, BaseException):
+            raise result
         return result
 
 

@@ -189,15 +189,13 @@ def _run(settings: "Settings", parameters: dict[str, Any], *, quiet: bool) -> "S
         except KeyboardInterrupt:
             _say_how_to_go_on(view)
             raise typer.Exit(130) from None
-    from restock.infra.search_result import SearchIncomplete
-
+        except BadUsage:
+            raise
+        except Exception:
+            _say_how_to_go_on(view)
+            raise
     if view.finished:
         errors.print(f"Search {view.token} was finished already: nothing was run.", soft_wrap=True)
-    if isinstance(result, SearchIncomplete):
-        return result.result
-    if isinstance(result, BaseException):
-        _say_how_to_go_on(view)
-        raise result
     return result
 
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from prefect import flow
 
 from restock.flows.run_names import run_name
+from restock.infra.incomplete import Incomplete
 from restock.infra.runners import task_runner, warm_up
-from restock.infra.watch import Watch, WatchIncomplete
+from restock.infra.watch import Watch
 from restock.tasks import drift as tasks
 from restock.tasks.fan_out import fan_out
 
@@ -42,5 +43,5 @@ def drift(
     watch = tasks.raise_alerts(looking, looked.results, looked.failures)
     watch = tasks.report(watch, time.monotonic() - started)
     if watch.failed:
-        raise WatchIncomplete(watch)
+        raise Incomplete(watch)
     return watch

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from prefect import flow
 
 from restock.flows.run_names import run_name
-from restock.infra.health import Health, HealthIncomplete
+from restock.infra.health import Health
+from restock.infra.incomplete import Incomplete
 from restock.infra.runners import task_runner, warm_up
 from restock.infra.standing import SECONDS, SECONDS_PER_LINE
 from restock.tasks import monitor as tasks
@@ -44,5 +45,5 @@ def monitor(
     health = tasks.conclude(prepared, looked.results, looked.failures)
     health = tasks.report(health, time.monotonic() - started)
     if health.failed:
-        raise HealthIncomplete(health)
+        raise Incomplete(health)
     return health

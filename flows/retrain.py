@@ -7,7 +7,8 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.runtime import flow_run
 
-from restock.infra.night import Night, NightIncomplete
+from restock.infra.incomplete import Incomplete
+from restock.infra.night import Night
 from restock.infra.packing import title
 from restock.infra.runners import task_runner, warm_up
 from restock.tasks import retrain as tasks
@@ -65,5 +66,5 @@ def retrain(
     night = tasks.report(night, time.monotonic() - started)
     tasks.track(night, decided)
     if night.failed:
-        raise NightIncomplete(night)
+        raise Incomplete(night)
     return night

@@ -7,11 +7,12 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.runtime import flow_run
 
+from restock.infra.incomplete import Incomplete
 from restock.infra.packing import title
 from restock.infra.placement import Resource
 from restock.infra.runners import task_runner, warm_up
 from restock.infra.search_brief import Wishes
-from restock.infra.search_result import SearchIncomplete, SearchResult
+from restock.infra.search_result import SearchResult
 from restock.tasks import search as tasks
 
 
@@ -82,5 +83,5 @@ def search(
     result = tasks.report(result)
     tasks.track(result, searched)
     if result.failed:
-        raise SearchIncomplete(result)
+        raise Incomplete(result)
     return result

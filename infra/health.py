@@ -97,9 +97,9 @@ class Health(Record):
     seconds: float = 0.0
 
     @property
-    def failed(self) -> list[str]:
-        """The markets that could not be looked at, by code."""
-        return [one.market for one in self.markets if one.error]
+    def failed(self) -> dict[str, str]:
+        """The markets that could not be looked at, and why."""
+        return {one.market: one.error for one in self.markets if one.error}
 
     @property
     def ordered(self) -> list[MarketHealth]:
@@ -108,12 +108,3 @@ class Health(Record):
         return sorted(
             self.markets, key=lambda one: (lights.index(one.light), -one.orders, one.market)
         )
-
-
-class HealthIncomplete(RuntimeError):
-    """Some markets could not be looked at; the others were. ``health`` has them all."""
-
-    def __init__(self, health: Health) -> None:
-        self.health = health
-        reasons = "; ".join(f"{one.market}: {one.error}" for one in health.markets if one.error)
-        super().__init__(f"{len(health.failed)} of {len(health.markets)} markets failed: {reasons}")

@@ -94,15 +94,8 @@ class Night(Record):
     because: Because | None = None
 
     @property
-    def failed(self) -> list[str]:
-        """The markets that failed, by code."""
-        return [outcome.market for outcome in self.markets if outcome.state == "failed"]
-
-
-class NightIncomplete(RuntimeError):
-    """Some markets failed; the others published. ``night`` has every market's outcome."""
-
-    def __init__(self, night: Night) -> None:
-        self.night = night
-        reasons = "; ".join(f"{o.market}: {o.reason}" for o in night.markets if o.state == "failed")
-        super().__init__(f"{len(night.failed)} of {len(night.markets)} markets failed: {reasons}")
+    def failed(self) -> dict[str, str]:
+        """The markets that failed, and why."""
+        return {
+            outcome.market: outcome.reason for outcome in self.markets if outcome.state == "failed"
+        }

@@ -162,9 +162,9 @@ class SearchResult(Record):
     because: Because | None = None
 
     @property
-    def failed(self) -> list[str]:
-        """The markets that failed, by code."""
-        return [one.market for one in self.markets if one.state == "failed"]
+    def failed(self) -> dict[str, str]:
+        """The markets that failed, and why."""
+        return {one.market: one.why for one in self.markets if one.state == "failed"}
 
     @property
     def unjudged(self) -> list[str]:
@@ -190,12 +190,3 @@ class SearchResult(Record):
     def adopted(self) -> list[str]:
         """The markets with a plan of this search, by code."""
         return [one.market for one in self.markets if one.state == "adopted"]
-
-
-class SearchIncomplete(RuntimeError):
-    """Some markets failed; the others have their plans. ``result`` has every market's outcome."""
-
-    def __init__(self, result: SearchResult) -> None:
-        self.result = result
-        reasons = "; ".join(f"{o.market}: {o.why}" for o in result.markets if o.state == "failed")
-        super().__init__(f"{len(result.failed)} of {len(result.markets)} markets failed: {reasons}")

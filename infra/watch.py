@@ -92,9 +92,9 @@ class Watch(Record):
     seconds: float = 0.0
 
     @property
-    def failed(self) -> list[str]:
-        """The markets that could not be looked at, by code."""
-        return [one.market for one in self.markets if one.state == "failed"]
+    def failed(self) -> dict[str, str]:
+        """The markets that could not be looked at, and why."""
+        return {one.market: one.error for one in self.markets if one.state == "failed"}
 
     def in_short(self) -> dict[str, Any]:
         """For machines: everything but the points of measures, which are on the pages."""
@@ -105,15 +105,6 @@ class Watch(Record):
     def ordered(self) -> list[MarketWatch]:
         """The markets, the worst first."""
         return sorted(self.markets, key=lambda one: (WORST_FIRST.index(one.state), one.market))
-
-
-class WatchIncomplete(RuntimeError):
-    """Some markets could not be looked at; the others were. ``watch`` has them all."""
-
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
-        reasons = "; ".join(f"{o.market}: {o.error}" for o in watch.markets if o.state == "failed")
-        super().__init__(f"{len(watch.failed)} of {len(watch.markets)} markets failed: {reasons}")
 
 
 def summary_rows(watch: Watch) -> list[dict[str, str]]:

@@ -1,1 +1,1 @@
-"""Backtests: many models, many windows, many ages of a model; what is better, how surely, since when."""
+"""Backtests: many models, windows and ages of a model; what is better, how surely, since when."""

@@ -16,7 +16,6 @@ from restock.cli.main import app
 from restock.infra.local_store import LocalStore
 from restock.infra.progress import SearchProgress
 from restock.infra.progress import live as live_logger
-from restock.infra.search_result import SearchIncomplete
 from restock.infra.search_store import put_run
 
 pytestmark = pytest.mark.unit
@@ -144,7 +143,7 @@ def test_only_a_search_that_was_started_is_resumed(
 
 
 def test_failed_markets_end_it_with_1_and_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    done, _ = _invoke(monkeypatch, SearchIncomplete(searched()))
+    done, _ = _invoke(monkeypatch, searched())
     assert done.exit_code == 1
     good = searched(markets=searched().markets[:2])
     done, _ = _invoke(monkeypatch, good, "--json")

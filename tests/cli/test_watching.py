@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from restock.cli import drift, monitor, output
 from restock.cli.main import app
-from restock.infra.health import HealthIncomplete, RolledBack
-from restock.infra.watch import MarketWatch, Watch, WatchIncomplete
+from restock.infra.health import RolledBack
+from restock.infra.watch import MarketWatch, Watch
 
 pytestmark = pytest.mark.unit
 
@@ -99,10 +99,10 @@ def test_alarms_that_go_on_and_storms_are_said(invoke: Any) -> None:
 
 def test_a_market_that_failed_ends_it_with_1_and_is_named(invoke: Any) -> None:
     bad = MarketWatch(market="DE", name="Germany", as_of=AS_OF, state="failed", error="no luck")
-    done, _ = invoke(WatchIncomplete(watch(markets=(watched(), bad))), "drift")
+    done, _ = invoke(watch(markets=(watched(), bad)), "drift")
     assert done.exit_code == 1 and "DE failed: no luck" in done.output
     failed = healthy("DE", light="red", error="no luck")
-    done, _ = invoke(HealthIncomplete(health(healthy(), failed)), "monitor")
+    done, _ = invoke(health(healthy(), failed), "monitor")
     assert done.exit_code == 1 and "DE failed: no luck" in done.output
 
 

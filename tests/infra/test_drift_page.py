@@ -10,8 +10,9 @@ from contracts.watched import AS_OF, EVIL, finding, measure, watched
 
 from restock.infra import watch_charts
 from restock.infra.drift_page import address, keep, keep_state, read_state, render
+from restock.infra.incomplete import Incomplete
 from restock.infra.local_store import LocalStore
-from restock.infra.watch import MarketWatch, Watch, WatchIncomplete, summary_rows
+from restock.infra.watch import MarketWatch, Watch, summary_rows
 from restock.monitoring.findings import Check, Measure, Point
 
 pytestmark = pytest.mark.unit
@@ -93,7 +94,7 @@ def test_two_looks_at_once_leave_the_later_day(store: LocalStore) -> None:
 def test_a_look_that_failed_somewhere_names_the_markets() -> None:
     bad = MarketWatch(market="DE", name="Germany", as_of=AS_OF, state="failed", error="no luck")
     watch = Watch(as_of=AS_OF, token="t", snapshot="s", markets=(watched(), bad))
-    assert "1 of 2 markets failed: DE: no luck" in str(WatchIncomplete(watch))
+    assert "1 of 2 markets failed: DE: no luck" in str(Incomplete(watch))
     assert [one.market for one in watch.ordered] == ["DE", "FR"]
 
 

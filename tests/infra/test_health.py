@@ -8,8 +8,9 @@ import pytest
 from contracts.publications import Wrapped
 from contracts.watched import AS_OF, EVIL, health, healthy
 
-from restock.infra.health import HealthIncomplete, LastAlert, Retrained, RolledBack
+from restock.infra.health import LastAlert, Retrained, RolledBack
 from restock.infra.health_page import PAGE, keep, moved, rate, render, summary_rows
+from restock.infra.incomplete import Incomplete
 from restock.infra.local_store import LocalStore
 from restock.monitoring.online import Against, Rate, Shown
 
@@ -121,5 +122,5 @@ def test_numbers_read_well() -> None:
 
 def test_markets_that_failed_are_named() -> None:
     found = health(healthy("FR"), healthy("DE", error="no luck", light="red"))
-    assert "1 of 2 markets failed: DE: no luck" in str(HealthIncomplete(found))
+    assert "1 of 2 markets failed: DE: no luck" in str(Incomplete(found))
     assert summary_rows(found)[0]["how it stands"] == "no luck"

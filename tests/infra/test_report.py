@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from restock.infra.night import Because, Estimate, MarketOutcome, Night, NightIncomplete, Row
+from restock.infra.incomplete import Incomplete
+from restock.infra.night import Because, Estimate, MarketOutcome, Night, Row
 from restock.infra.report import METRICS, bar, estimate, render, summary_rows
 from restock.infra.reporting import leaderboard
 
@@ -80,7 +81,7 @@ def test_what_a_search_chose_says_so_wherever_it_is_named() -> None:
 
 
 def test_an_incomplete_night_names_the_markets() -> None:
-    assert "1 of 2 markets failed: DE: no such model" in str(NightIncomplete(night()))
+    assert "1 of 2 markets failed: DE: no such model" in str(Incomplete(night()))
 
 
 def test_a_bar_lies_within_its_rail() -> None:

@@ -5,11 +5,12 @@ import re
 import pytest
 from contracts.searched import EVIL, market, searched
 
+from restock.infra.incomplete import Incomplete
 from restock.infra.local_store import LocalStore
 from restock.infra.night import Because, Estimate
 from restock.infra.search_charts import bars, curve, waterfall
 from restock.infra.search_report import keep_report, lift, read_result, render, summary_rows
-from restock.infra.search_result import Gain, Point, SearchIncomplete
+from restock.infra.search_result import Gain, Point
 
 pytestmark = pytest.mark.unit
 
@@ -64,7 +65,7 @@ def test_the_table_says_where_a_gain_came_from() -> None:
 
 
 def test_an_incomplete_search_names_the_markets() -> None:
-    assert "1 of 3 markets failed: DE: no such model" in str(SearchIncomplete(searched()))
+    assert "1 of 3 markets failed: DE: no such model" in str(Incomplete(searched()))
 
 
 def test_a_lift_without_an_interval_and_none_at_all() -> None:
