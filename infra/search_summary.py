@@ -1,5 +1,6 @@
 """From a finished search to its record: effort, failures, studies, what every market got."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,6 +26,7 @@ from restock.models.slate import FIRST_INCUMBENT
 from restock.tuning.importance import importance
 from restock.tuning.search import Search
 from restock.tuning.space import study_space
+from restock.tuning.standing import cut_short
 from restock.tuning.study import Study
 from restock.tuning.trials import ALL, Outcome
 
@@ -66,7 +68,7 @@ def summarise(
             for market, ruling in rulings.items()
         ),
         left_out=run.placements.skipped,
-        notes=run.placements.notes,
+        notes=(*run.placements.notes, *_cut_short(search)),
         failures=_failures(outcomes),
         studies=tuple(
             _study(search, study)
@@ -76,6 +78,18 @@ def summarise(
         curve=_curve(outcomes, len(brief.setting.policy.rungs) - 1, brief.selection),
         gains=gains(search, ALL, _pooled_choice(search), later),
     )
+
+
+def _cut_short(search: Search) -> Iterable[str]:
+    """What looked best and was never tried on everything, because the budget ended before."""
+    brief = search.brief
+    for one in cut_short(search.studies, ALL) if brief.seconds else ():
+        share, gain = brief.share(ALL, one.rung), one.lift.value if one.lift else 0.0
+        yield (
+            f"{one.trial.study.family} gained {math.expm1(gain):+.1%} on {share:.0%} of the "
+            "customers, more than what was chosen on all of them; there was no time to try it on "
+            "all: search again with a longer budget"
+        )
 
 
 def _pooled_choice(search: Search) -> Candidate:

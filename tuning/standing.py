@@ -18,6 +18,20 @@ def finished(studies: Studies, where: str) -> list[Outcome]:
     return sorted(found, key=lambda one: (-one.lift.value if one.lift else 0.0, one.trial.key))
 
 
+def cut_short(studies: Studies, where: str) -> list[Outcome]:
+    """Of each family that never reached the top, its best so far, if it beat all that did.
+
+    There was no time for more of it; it may have been the best.
+    """
+    best = max((one.lift.value for one in finished(studies, where) if one.lift), default=0.0)
+    found = []
+    for key, study in sorted(studies.items(), key=lambda one: one[0].title):
+        known = [one for one in study.outcomes.values() if one.lift and one.lift.value > best]
+        if key.where == where and known and not study.finished:
+            found.append(max(known, key=lambda one: (one.rung, one.lift.value if one.lift else 0)))
+    return found
+
+
 def members(studies: Studies, where: str) -> list[Outcome]:
     """The best trials that left ballots, not too many of one family."""
     found: list[Outcome] = []
