@@ -71,6 +71,7 @@ bench-models: $(DEV) ## how fast the models are, beside their peers
 bench: bench-quality bench-models ## quality, speed, cost and error rates: all of docs/benchmarks.md
 	$(BIN)/python -m restock.benchmarks.gate
 	$(BIN)/python -m restock.benchmarks.night
+	$(BIN)/python -m restock.benchmarks.proof
 
 constraints: $(VENV)/bin/python ## resolve again and write constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
