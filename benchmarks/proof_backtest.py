@@ -1,6 +1,6 @@
 """Whether judging knows the future, and what a backtest of every market costs.
 
-    python -m restock.benchmarks.proof_backtest [--json] [--only leaks|cleaning|growth|run …]
+    python -m restock.benchmarks.proof_backtest [--json] [--only PART …]
 
 Part leaks (``evaluation.leaks``; builds are called on worlds with another future):
 
@@ -19,8 +19,8 @@ Part run, with processes of ``restock backtest`` on the bundled orders:
 backtest_seconds        40 markets, 6 windows, 8 models (bar: 600 on two cores)
 backtest_core_use       share of the cores' time that it computes (bar: .8)
 
-Part growth, the same on fewer windows and markets: exponents of seconds beyond those of an
-empty start, fitted on logarithms (1: linear):
+Part growth, the same on 2 to 16 windows, and markets of one size: p in seconds = a + b·size**p,
+fitted on the logarithm of what each doubling adds (1: linear):
 
 backtest_growth_windows, backtest_growth_markets
 """
@@ -35,6 +35,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from restock.benchmarks import proof_backtest_run
 from restock.benchmarks.figures import Figure, report
 from restock.benchmarks.planted_leaks import KINDS, Planted
 from restock.benchmarks.planted_shop import CUTOFF, make_world
@@ -231,7 +232,12 @@ def _under(catalogue: Catalogue, known: Interactions) -> Interactions:
     )
 
 
-PARTS: dict[str, Callable[[], Iterator[Figure]]] = {"leaks": leaks, "cleaning": cleaning}
+PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "leaks": leaks,
+    "cleaning": cleaning,
+    "run": proof_backtest_run.figures,
+    "growth": proof_backtest_run.growth,
+}
 
 
 def main() -> None:
