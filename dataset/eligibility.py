@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from restock.dataset import columns as c
 from restock.dataset.catalogue import Catalogue
 
+DAY = "day"
 
-def read_eligibility(path: Path) -> pd.DataFrame:
+
+def read_eligibility(path: Path, *, days: bool = False) -> pd.DataFrame:
     """Read a table of the items that may be offered: columns market and item_id, as text.
 
-    Parquet or CSV. ValueError for a table that has no such column or no row: an empty table
-    would leave every list empty.
+    days: a column day, where there is one, is kept too: the day that each row speaks of. Parquet
+    or CSV. ValueError for a table that has no such column or no row: an empty table would leave
+    every list empty.
     """
     if not path.is_file():
         raise ValueError(f"there is no eligibility table {path}")
@@ -30,7 +33,8 @@ def read_eligibility(path: Path) -> pd.DataFrame:
             f"the eligibility table {path} is empty: nothing could be offered anywhere; "
             "list the items that may be, or leave the option out to allow all"
         )
-    return table[[c.MARKET, c.ITEM]].astype(str)
+    named = [c.MARKET, c.ITEM, *([DAY] if days and DAY in table.columns else [])]
+    return table[named].astype(str)
 
 
 def allowed_items(table: pd.DataFrame, catalogue: Catalogue, market: str) -> NDArray[np.bool_]:

@@ -51,26 +51,33 @@ class Drawing(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """``none``, ``epsilon:0.1`` or ``softmax:0.5``. ValueError says how to write it."""
-        kind, colon, value = text.strip().partition(":")
+        """``none``, ``epsilon:0.1`` or ``softmax:0.5``, and ``softmax:0.5:20`` for a depth of 20.
+
+        ValueError says how to write it.
+        """
+        kind, *values = text.strip().split(":")
+        name = {"epsilon": "epsilon", "softmax": "temperature"}.get(kind)
+        if kind == "none" and not values:
+            return cls()
+        if name is None or not 1 <= len(values) <= 2:
+            raise ValueError(f"{text!r} is no drawing: write none, epsilon:0.1 or softmax:0.5")
         try:
-            if kind == "epsilon" and colon:
-                return cls(kind="epsilon", epsilon=float(value))
-            if kind == "softmax" and colon:
-                return cls(kind="softmax", temperature=float(value))
+            how = {name: float(values[0]), **({"depth": int(values[1])} if values[1:] else {})}
+            return cls.model_validate({"kind": kind, **how})
         except ValueError:
             raise ValueError(
-                f"{text!r} is no drawing: epsilon lies in (0, 1], temperature in 0.05..20"
+                f"{text!r} is no drawing: epsilon lies in (0, 1], a temperature in 0.05..20, a "
+                "depth in 1..1000"
             ) from None
-        if text.strip() == "none":
-            return cls()
-        raise ValueError(f"{text!r} is no drawing: write none, epsilon:0.1 or softmax:0.5")
 
     @property
     def label(self) -> str:
         """For people, and for ``parse``."""
-        value = {"none": "", "epsilon": f":{self.epsilon:g}", "softmax": f":{self.temperature:g}"}
-        return self.kind + value[self.kind]
+        if self.kind == "none":
+            return "none"
+        value = self.epsilon if self.kind == "epsilon" else self.temperature
+        usual = type(self).model_fields["depth"].default
+        return f"{self.kind}:{value:g}" + (f":{self.depth}" if self.depth != usual else "")
 
     def reach(self, k: int) -> int:
         """How long a ranking must be, to draw lists of k from it."""

@@ -137,7 +137,9 @@ def _key(
     customer: IntArray, day: NDArray[np.integer], item: IntArray, n_items: int
 ) -> NDArray[np.int64]:
     """One number per customer, day (of up to 2^16) and item, in this order."""
-    key: NDArray[np.int64] = (customer.astype(np.int64) * (1 << 16) + day) * n_items + item
+    key: NDArray[np.int64] = (
+        customer.astype(np.int64) * (1 << 16) + day.astype(np.int64)
+    ) * n_items + item
     return key
 
 

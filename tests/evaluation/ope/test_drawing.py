@@ -130,12 +130,14 @@ def test_chances_of_a_place_add_up_to_one_and_hold_that_of_what_was_shown(
         assert (likely * same).sum(axis=1)[some] == pytest.approx(propensities[rows, place][some])
 
 
-@pytest.mark.parametrize("text", ["softmax:0.5", "epsilon:0.1", "none"])
+@pytest.mark.parametrize("text", ["softmax:0.5", "softmax:1:20", "epsilon:0.1", "none"])
 def test_a_drawing_is_written_in_a_word(text: str) -> None:
     assert Drawing.parse(text).label == text
 
 
-@pytest.mark.parametrize("text", ["softmax", "epsilon:2", "softmax:-1", "uniform", "none:1", ""])
+@pytest.mark.parametrize(
+    "text", ["softmax", "epsilon:2", "softmax:-1", "softmax:1:0", "uniform", "none:1", ""]
+)
 def test_what_is_no_drawing_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(ValueError, match="is no drawing"):
         Drawing.parse(text)
