@@ -11,6 +11,7 @@ coverage.ipw, coverage.snipw, coverage.dr: the share of 1,000 made-up logs whose
 rips_error_ratio: root mean squared error of RIPS over that of plain list IPS, on 300 logs of
     2,000 lists of five whose readers stop at the first click; with the interval of 2,000 paired
     resamples of the logs.
+coverage.rips: the share of these logs whose 95 % interval by RIPS holds the truth.
 refused: the share of 200 logs with one weight of 20,000 among 10,000 rows that are refused.
 refused_sound: the share of the 1,000 logs above, which are sound, that are refused.
 """
@@ -26,6 +27,7 @@ from restock.benchmarks.ope_worlds import Cascade, Choices, with_one_weight
 from restock.benchmarks.rates import share
 from restock.evaluation.ope import (
     Estimate,
+    ListSums,
     Sums,
     diagnose,
     dr,
@@ -52,7 +54,7 @@ def figures() -> Iterator[Figure]:
     """All figures above, as they are measured."""
     yield from open_bandit_errors()
     yield from coverage(RUNS)
-    yield list_errors(LIST_RUNS)
+    yield from lists(LIST_RUNS)
     yield refused(REFUSAL_RUNS)
 
 
@@ -89,19 +91,20 @@ def coverage(runs: int) -> Iterator[Figure]:
     yield share("refused_sound", refusals_of_sound, runs, "share of logs")
 
 
-def list_errors(runs: int) -> Figure:
-    """The error of RIPS against that of plain list IPS on cascade clicks."""
-    world = Cascade.of(seed=6)
-    squares = np.zeros((runs, 2))
+def lists(runs: int) -> Iterator[Figure]:
+    """The error of RIPS against that of plain list IPS on cascade clicks, and its coverage."""
+    world, hits, squares = Cascade.of(seed=6), 0, np.zeros((runs, 2))
     for seed in range(runs):
-        log = world.log(LISTS, np.random.default_rng([7, seed]))
-        found = np.array([rips(log).value, ips_lists(log).value])
-        squares[seed] = np.square(found - world.truth)
+        sums = ListSums.of(world.log(LISTS, np.random.default_rng([7, seed])))
+        found = rips(sums)
+        hits += found.low <= world.truth <= found.high
+        squares[seed] = np.square(np.array([found.value, ips_lists(sums).value]) - world.truth)
     generator = np.random.default_rng(6)
     again = squares[generator.integers(0, runs, (2000, runs))].mean(axis=1)
     low, high = np.quantile(np.sqrt(again[:, 0] / again[:, 1]), [0.025, 0.975])
     ratio = float(np.sqrt(squares[:, 0].mean() / squares[:, 1].mean()))
-    return Figure("rips_error_ratio", ratio, "of plain list IPS", float(low), float(high))
+    yield Figure("rips_error_ratio", ratio, "of plain list IPS", float(low), float(high))
+    yield share("coverage.rips", hits, runs, "share of logs")
 
 
 def refused(runs: int) -> Figure:

@@ -164,7 +164,7 @@ def refusals(diagnostics: Diagnostics, policy: OpePolicy | None = None) -> tuple
         )
     if d.ess < p.min_ess or d.ess_share < p.min_ess_share:
         found.append(
-            f"the effective sample size is {d.ess:,.0f} of {d.n:,} rows (needed: {p.min_ess:g} "
+            f"the effective sample size is {d.ess:,.0f} of {d.n:,} (needed: {p.min_ess:g} "
             f"and {p.min_ess_share:.0%}): the target would seldom have done what was logged; log "
             "with more exploration, or ask about a policy closer to the logged one"
         )
@@ -181,7 +181,7 @@ def refusals(diagnostics: Diagnostics, policy: OpePolicy | None = None) -> tuple
         found.append(_off_mean(d))
     if d.support_share < p.min_support:
         found.append(
-            f"{1 - d.support_share:.1%} of the rows that the target could show were logged with a "
+            f"{1 - d.support_share:.1%} of what the target could show was logged with a "
             f"propensity below 1/{POOR_SUPPORT:.0f} of the target's: log with more "
             "exploration over what the target shows"
         )

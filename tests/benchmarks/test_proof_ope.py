@@ -63,4 +63,8 @@ def test_intervals_cover_and_one_weight_is_refused() -> None:
         assert found[f"coverage.{name}"].value > 0.85
     assert found["refused_sound"].value == 0
     assert proof_ope.refused(3).value == 1
-    assert proof_ope.list_errors(40).value < 1
+
+
+def test_rips_errs_less_than_whole_lists_and_its_intervals_cover() -> None:
+    found = {figure.figure: figure.value for figure in proof_ope.lists(40)}
+    assert found["rips_error_ratio"] < 1 and found["coverage.rips"] > 0.8

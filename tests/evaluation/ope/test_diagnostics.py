@@ -53,7 +53,7 @@ def test_one_weight_of_20_000_is_refused(log: Logged) -> None:
     with pytest.raises(Refused) as refused:
         check(found)
     said = " ".join(refused.value.reasons)
-    assert "the effective sample size is 2 of 10,000 rows" in said
+    assert "the effective sample size is 2 of 10,000" in said
     assert "one weight of 20,000 is 67% of all weight" in said
     assert "raise the least propensity" in said
     assert str(refused.value).startswith("no estimate: ")
@@ -124,12 +124,15 @@ def test_a_diagnosis_of_sums_is_that_of_the_log(log: Logged) -> None:
     [
         ({"clusters": 40}, "40 customers in the log, an interval needs 100: log for longer"),
         ({"earners": 3.0}, "3 customers' worth, an interval needs 30: log for longer, or ask"),
-        ({"ess": 60.0}, "effective sample size is 60 of 10,000 rows .needed: 100 and 1%."),
+        ({"ess": 60.0}, "effective sample size is 60 of 10,000 .needed: 100 and 1%."),
         ({"ess_share": 0.002}, "would seldom have done what was logged; log with more exploration"),
         ({"max_share": 0.3, "max_weight": 900.0}, "one weight of 900 is 30% of all weight"),
         ({"mean_weight": 0.6}, "0.600 ± 0.020 and should be 1: the log cannot show some 40% of"),
         ({"mean_weight": 1.4}, "the propensities are lower than those of the draw; log them as"),
-        ({"support_share": 0.9}, "10.0% of the rows .* propensity below 1/1000 of the target's"),
+        (
+            {"support_share": 0.9},
+            "10.0% of what the target could show .* propensity below 1/1000 of the target's",
+        ),
     ],
 )
 def test_each_refusal_names_the_cause_and_the_remedy(change: dict, reason: str) -> None:

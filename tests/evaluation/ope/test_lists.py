@@ -68,6 +68,11 @@ def test_the_values_are_those_of_the_formulas(log: LoggedLists) -> None:
     for estimator in (ips_lists, iips, rips, dr_lists):
         expected = np.mean(plainly(log, estimator.__name__))
         assert estimator(log).value == pytest.approx(expected, rel=1e-9, abs=1e-7)
+    w = log.weight
+    whole = np.average(log.reward.sum(axis=1), weights=w[:, -1])
+    assert snips_lists(log).value == pytest.approx(whole, rel=1e-9, abs=1e-7)
+    by_place = [np.average(log.reward[:, at], weights=w[:, at]) for at in range(log.k)]
+    assert snrips(log).value == pytest.approx(sum(by_place), rel=1e-9, abs=1e-7)
 
 
 @FEW
