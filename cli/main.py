@@ -5,7 +5,7 @@ from importlib import metadata
 
 import typer
 
-from restock.cli import doctor, drift, monitor, output, platform, publications, retrain, search
+from restock.cli import doctor, drift, monitor, ope, output, platform, publications, retrain, search
 
 app = typer.Typer(
     name="restock",
@@ -37,6 +37,7 @@ app.command()(retrain.retrain)
 app.command()(search.search)
 app.command()(drift.drift)
 app.command()(monitor.monitor)
+app.command()(ope.ope)
 app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)

@@ -167,8 +167,10 @@ def _case(
             allowed[code] &= allowed_items(eligible, orders.catalogue, market)
     rates = np.array([declared.of(market).rate for market in orders.catalogue.markets])
     reward = shown.rewards(question.reward, orders, rates)
-    daily = eligible is not None and DAY in eligible
-    on_offer = told(shown, eligible, orders.catalogue) if daily else seen(shown, orders)
+    if eligible is not None and DAY in eligible:
+        on_offer = told(shown, eligible, orders.catalogue)
+    else:
+        on_offer = seen(shown, orders)
     return Case(question, shown, orders, cutoff, reward, allowed, on_offer)
 
 
