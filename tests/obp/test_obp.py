@@ -50,14 +50,15 @@ def peer(data: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) 
     file = tmp_path_factory.mktemp("obp") / "log.npz"
     np.savez(file, **data)
     environment = os.environ | {"VENV": str(Path(sys.executable).parent.parent)}
-    install = [str(ROOT / "scripts" / "obp-env.sh")]
-    folder = subprocess.run(
-        install, check=True, capture_output=True, text=True, env=environment
-    ).stdout.strip()
+    folder = _said([str(ROOT / "scripts" / "obp-env.sh")], environment).strip()
     script = [sys.executable, "-W", "ignore", str(HERE / "estimate_with_obp.py"), folder, str(file)]
-    said = subprocess.run(script, capture_output=True, text=True, timeout=300)
-    assert said.returncode == 0, said.stderr
-    return json.loads(said.stdout)
+    return json.loads(_said(script, environment))
+
+
+def _said(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("estimator", [ips, snips, dm, dr])
