@@ -61,15 +61,16 @@ def ope(
     how likely the plan would have shown it too. Exits 1 when the log cannot carry an answer to
     any of the plans, and says why.
     """
+    from restock.dataset.contract import BadOrders
     from restock.dataset.exposures import BadExposures
-    from restock.infra.ope_question import NoLog
+    from restock.infra.ope_question import BadQuestion
 
     if exposures is not None and not Path(exposures).is_file():
         raise BadUsage(f"--exposures {exposures}: there is no such file")
     source, how = options.source(orders), options.reading(columns, time_format, delimiter, encoding)
     options.check_columns(orders, how)
     question = _question(plan, drawing, reward, options.codes(markets), _day(first), _day(end))
-    with bad_input(BadExposures, NoLog):
+    with bad_input(BadExposures, BadOrders, BadQuestion):
         result, address = _answer(question, exposures, source, how, eligibility)
     if as_json:
         print_json({**result.model_dump(mode="json"), "page": address})

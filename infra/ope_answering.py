@@ -34,7 +34,7 @@ from restock.evaluation.ope.outcome_model import expectations
 from restock.evaluation.ope.shown import ShownLists
 from restock.evaluation.ope.target import model_rankings
 from restock.infra.markets import Markets
-from restock.infra.ope_question import Question
+from restock.infra.ope_question import BadQuestion, Question
 from restock.infra.ope_result import WHOLE_LIST, Answer, OpeResult, Row, Weights, Worth
 from restock.infra.programme import fold_plan
 from restock.infra.records import Plan
@@ -118,7 +118,7 @@ def answer(
     log: as ``find_log`` gives it. orders: those before the log teach the plans, those of its
     days are the revenue. eligible: table (market, item_id) of what may be shown, or (market,
     item_id, day) of what could be shown when; without the days, see ``evaluation.ope.offered``.
-    ValueError when there are no orders before the log.
+    BadQuestion when there are no orders before the log, or none of its market.
     """
     case = _case(question, log, orders, declared, eligible)
     shown = case.shown
@@ -150,14 +150,17 @@ def _case(
     declared: Markets,
     eligible: pd.DataFrame | None,
 ) -> Case:
-    shown = ShownLists.of(log, orders.catalogue)
+    try:
+        shown = ShownLists.of(log, orders.catalogue)
+    except ValueError as error:
+        raise BadQuestion(f"{error}: give the orders that belong to the log") from error
     cutoff = log[e.TIME].min().date()
     allowed = {}
     for code in np.unique(shown.market).tolist():
         market = orders.catalogue.markets[code]
         past = orders.of_market(market).before(cutoff)
         if len(past) == 0:
-            raise ValueError(
+            raise BadQuestion(
                 f"{market} has no orders before {cutoff}, where the log begins: a plan is judged "
                 "on what it could have known; give older orders, or a later --from"
             )

@@ -1,5 +1,6 @@
 """Estimates as points with their intervals, beside what was logged: SVG in the page's colours."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -74,7 +75,11 @@ def _edges(worth: Worth) -> list[float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    return [low + (high - low) * at / TICKS for at in range(TICKS + 1)]
+    """Round numbers within the edges, three to six of them."""
+    rough = (high - low) / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = min((m * power for m in (1, 2, 5, 10)), key=lambda one: abs(math.log(one / rough)))
+    return [at * step for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _tick(x: float, value: float, height: int) -> Markup:

@@ -34,8 +34,8 @@ class Question(BaseModel):
     end: dt.date | None = None
 
 
-class NoLog(ValueError):
-    """There is nothing to answer from; the message says what was looked at and what helps."""
+class BadQuestion(ValueError):
+    """There is nothing to answer from; the message names the cause and what helps."""
 
 
 def candidate(text: str) -> Candidate:
@@ -50,12 +50,15 @@ def candidate(text: str) -> Candidate:
 def find_log(store: Store, source: str | None, question: Question) -> pd.DataFrame:
     """The log that was asked about, from a Parquet or CSV file or (None) from the store.
 
-    BadExposures for what is no exposure log, NoLog where no row is left.
+    BadExposures for what is no exposure log, BadQuestion where no row is left.
     """
     log = _stored(store, question) if source is None else read_file(source)
     where = f"{FOLDER}/ in {store.uri}" if source is None else source
     if log.empty:
-        raise NoLog(f"no exposures in {where}: log what is shown (see docs/off-policy.md)")
+        raise BadQuestion(
+            f"no exposures of the markets and days asked about in {where}: log what is shown, as "
+            "docs/off-policy.md says"
+        )
     there = sorted(set(log[e.MARKET]))
     day = log[e.TIME].dt.normalize()
     asked = pd.Series(True, index=log.index)
@@ -66,7 +69,7 @@ def find_log(store: Store, source: str | None, question: Question) -> pd.DataFra
     if question.end is not None:
         asked &= day < pd.Timestamp(question.end)
     if not asked.any():
-        raise NoLog(
+        raise BadQuestion(
             f"none of the {len(log):,} exposures in {where} is of the markets and days asked "
             f"about: they are of {', '.join(there)}, {day.min().date()} to {day.max().date()}"
         )

@@ -7,7 +7,7 @@ from restock.dataset.eligibility import read_eligibility
 from restock.infra.feed import take_in
 from restock.infra.markets import load_markets
 from restock.infra.ope_answering import answer
-from restock.infra.ope_question import Question, find_log
+from restock.infra.ope_question import BadQuestion, Question, find_log
 from restock.infra.ope_result import OpeResult, put_result
 from restock.infra.settings import Settings
 from restock.infra.snapshots import open_snapshot
@@ -27,12 +27,16 @@ def run(
 
     exposures, orders: files; None takes the exposures in the store, and the bundled orders.
     eligibility: path of a table (market, item_id), or (market, item_id, day).
+    BadExposures, BadOrders or BadQuestion for what cannot be answered from.
     """
     log = find_log(store, exposures, question)
     declared = load_markets(settings)
     feed = take_in(store, declared, orders, None, None, None, reading)
     interactions = open_snapshot(feed.ingested.snapshot, settings)
-    eligible = None if eligibility is None else read_eligibility(Path(eligibility), days=True)
+    try:
+        eligible = None if eligibility is None else read_eligibility(Path(eligibility), days=True)
+    except ValueError as error:
+        raise BadQuestion(str(error)) from error
     result = answer(question, log, interactions, declared, eligible)
     put_result(store, result)
     return result
