@@ -20,7 +20,7 @@ def ticks_of(windows: Sequence[dt.date]) -> list[tuple[float, str]]:
     """At most ``TICKS`` cut-offs for the axis, the last one among them."""
     step = -(-len(windows) // TICKS) if windows else 1
     chosen = sorted(windows, reverse=True)[::step]
-    return [(float(day.toordinal()), f"{day:%b %d %Y}") for day in reversed(chosen)]
+    return [(float(day.toordinal()), day.isoformat()) for day in reversed(chosen)]
 
 
 def what_if(result: BacktestResult) -> WhatIf | None:

@@ -76,7 +76,7 @@ def _sheet(result: BacktestResult, market: MarketBacktest) -> Sheet:
         for place, one in enumerate(result.models)
         if one.key in market.means
     ]
-    rows.sort(key=lambda row: -(_value(row.values[0]) if row.values else 0.0))
+    rows.sort(key=lambda row: -_value(row.values[0]))
     charts = [
         (f"{name} by window", _over_time(result, market, name, shown))
         for name in DRAWN
@@ -135,7 +135,7 @@ def _ages(result: BacktestResult, market: MarketBacktest) -> Markup:
     ages = sorted({one.age_days for one in market.ages})
     if not ages:
         return Markup("")
-    fresh = Mark(0.0, 1.0, about="fitted at the cut-off")
+    fresh = Mark(0.0, 1.0, 1.0, 1.0, "fitted at the cut-off")
     found = {
         model.key: [
             fresh,
@@ -180,6 +180,7 @@ def _series(
 def _matrix(result: BacktestResult, market: MarketBacktest) -> list[Against]:
     pairs = {(one.one, one.other): one for one in market.pairs}
     keys = [one for one in result.models if any(one.key in pair for pair in pairs)]
+    keys.sort(key=lambda one: -_value(market.means.get(one.key, {}).get(DRAWN[0])))
     return [
         Against(row.label, [_cell(pairs, row.key, column.key) for column in keys]) for row in keys
     ]

@@ -36,12 +36,12 @@ def test_models_are_told_with_their_intervals_the_best_first() -> None:
 def test_a_pair_is_told_from_both_sides_in_words_and_numbers() -> None:
     rows = {one.label: one.cells for one in page_of(backtested()).pooled.matrix}
     reorder, blend = rows["reorder (market)"], rows["blend (pooled)"]
-    assert [one.state for one in blend] == ["better", "self", "even"]
-    assert (blend[0].lift, blend[0].words) == ("+10.0%", "better, p < .001")
-    assert (reorder[1].lift, reorder[1].state) == ("-9.1%", "worse")  # 1 / 1.1 - 1
+    assert [one.state for one in blend] == ["self", "better", "even"]  # the best first
+    assert (blend[1].lift, blend[1].words) == ("+10.0%", "better, p < .001")
+    assert (reorder[0].lift, reorder[0].state) == ("-9.1%", "worse")  # 1 / 1.1 - 1
     assert blend[2].words == "unsure, p = 0.4"
     only = market("all").model_copy(update={"pairs": market("all").pairs[:2]})
-    cells = page_of(backtested(pooled=only)).pooled.matrix[1].cells
+    cells = page_of(backtested(pooled=only)).pooled.matrix[0].cells
     assert cells[2].words == "not compared"
 
 
