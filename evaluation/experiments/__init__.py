@@ -1,1 +1,19 @@
 """A/B experiments: who is in which arm, how long, what came of it, and how surely."""
+
+from restock.evaluation.experiments.analysis import Analysis, Effect, analyze
+from restock.evaluation.experiments.metric import METRICS, Metric, metrics
+from restock.evaluation.experiments.outcomes import customer_outcomes
+from restock.evaluation.experiments.sample_ratio import sample_ratio_p
+from restock.evaluation.experiments.sequential import Mixture
+
+__all__ = [
+    "METRICS",
+    "Analysis",
+    "Effect",
+    "Metric",
+    "Mixture",
+    "analyze",
+    "customer_outcomes",
+    "metrics",
+    "sample_ratio_p",
+]
