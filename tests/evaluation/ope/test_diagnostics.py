@@ -87,6 +87,11 @@ def test_so_are_those_of_lists(log: LoggedLists) -> None:
     assert from_top.ess == pytest.approx(rips(log).ess)
 
 
+def test_what_is_returned_counts_as_much_as_what_is_bought() -> None:
+    found = diagnose(Logged(np.array([5.0, -5.0, 0.0]), np.ones(3), np.ones(3)))
+    assert found.earners == pytest.approx(2)
+
+
 def test_rows_with_and_without_support_are_told_apart() -> None:
     propensity, target = np.full(1000, 0.5), np.full(1000, 0.5)
     propensity[:30], target[900:] = 0.0004, 0.0
@@ -107,8 +112,9 @@ def test_rare_deep_places_weigh_little_in_the_diagnosis_of_rips() -> None:
 
 def test_a_diagnosis_of_sums_is_that_of_the_log(log: Logged) -> None:
     half = np.arange(log.n) < 4000
-    both = Sums.of(rows_of(log, half)) + Sums.of(rows_of(log, ~half))
-    assert vars(diagnose(both)) == pytest.approx(vars(diagnose(log)))
+    one, other = Sums.of(rows_of(log, half)), Sums.of(rows_of(log, ~half))
+    for both in (one + other, other + one):
+        assert vars(diagnose(both)) == pytest.approx(vars(diagnose(log)))
     lists = Cascade.of(seed=6).log(900, np.random.default_rng(0))
     lists = replace(
         lists, expected_logged=np.zeros_like(lists.reward), expected_target=lists.reward
