@@ -21,17 +21,18 @@ FloatArray = NDArray[np.float64]
 Lists = dict[str, tuple[object, ...]]
 
 
-def make_world(seed: int = 0) -> World:
+def make_world(seed: int = 0, customers: int = 75, items: int = 80) -> World:
     """Raw orders of two markets with cancellations, and tables that say something every month."""
     rng = np.random.default_rng(seed)
-    orders = simulate(customers={"FR": 90, "DE": 60}, items=80, days=300, seed=seed).orders
+    sizes = {"FR": customers, "DE": customers}
+    orders = simulate(customers=sizes, items=items, days=300, seed=seed).orders
     orders = orders[[*c.REQUIRED]]
     back = orders.sample(frac=0.05, random_state=seed)
     later = pd.to_timedelta(rng.integers(1, 40, len(back)), unit="D")
     back = back.assign(**{c.QUANTITY: -back[c.QUANTITY], c.TIMESTAMP: back[c.TIMESTAMP] + later})
-    items = np.unique(orders[c.ITEM].astype(str))
+    sold = np.unique(orders[c.ITEM].astype(str))
     months = pd.date_range(orders[c.TIMESTAMP].min().normalize(), periods=10, freq="30D")
-    told = pd.MultiIndex.from_product([items, months], names=[ID, KNOWN_AT]).to_frame(index=False)
+    told = pd.MultiIndex.from_product([sold, months], names=[ID, KNOWN_AT]).to_frame(index=False)
     tables = {
         "item": told.assign(stock=rng.gamma(2.0, 5.0, len(told)).astype(np.float32)),
         "prices": told.assign(price=np.exp(rng.normal(1.0, 0.8, len(told)))),

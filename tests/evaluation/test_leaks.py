@@ -14,14 +14,14 @@ from restock.evaluation import evaluate, rolling_folds
 from restock.evaluation.leaks import ListsOf, World, by_metric, find_leaks
 from restock.models import Candidate
 
-pytestmark = pytest.mark.unit
+unit = pytest.mark.unit
 
-FAST = ("tie_at_cutoff", "future_prices", "home_market", "returns_netted")
+FAST = ("tie_at_cutoff", "home_market", "returns_netted")
 
 
 @pytest.fixture(scope="module")
 def shop() -> World:
-    return make_world()
+    return make_world(customers=25, items=30)
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +30,26 @@ def world() -> World:
     return World(orders)
 
 
+@unit
 @pytest.mark.parametrize("kind", FAST)
 def test_a_planted_mistake_is_found_and_its_twin_is_not(shop: World, kind: str) -> None:
     assert find_leaks(Planted(kind), shop, CUTOFF)
     assert find_leaks(Planted(kind, leaky=False), shop, CUTOFF) == ()
 
 
+@unit
 def test_there_are_twenty_kinds_each_with_its_story() -> None:
     assert len(KINDS) == 20
     assert all(build.__doc__ for build in KINDS.values())
 
 
+@unit
 @pytest.mark.parametrize("name", ["reorder", "item_knn", "ease"])
 def test_shipped_models_do_not_leak(world: World, name: str) -> None:
     assert find_leaks(ListsOf(Candidate(name=name)), world, CUTOFF) == ()
 
 
+@pytest.mark.platform
 def test_what_is_kept_between_calls_is_found_from_another_process(shop: World) -> None:
     build = Planted("stale_cache")
     assert find_leaks(build, shop, CUTOFF) == ()  # every call finds what the first one kept
@@ -53,6 +57,7 @@ def test_what_is_kept_between_calls_is_found_from_another_process(shop: World) -
     assert "another process" in leak.change
 
 
+@unit
 def test_what_cannot_be_sent_to_another_process_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="define it in a module"):
         find_leaks(lambda there, day: _spend(there, day), world, CUTOFF, fresh=True)
@@ -63,6 +68,7 @@ def _spend(world: World, cutoff: dt.date) -> dict[str, float]:
     return dict(past.sort_values(list(past)).groupby("customer_id")["quantity"].sum())
 
 
+@unit
 def test_a_leak_says_what_was_changed_and_shows_the_first_difference(world: World) -> None:
     def everything(world: World, cutoff: dt.date) -> dict[str, float]:
         return {"units": float(world.orders["quantity"].sum())}
@@ -76,6 +82,7 @@ def test_a_leak_says_what_was_changed_and_shows_the_first_difference(world: Worl
     assert find_leaks(_spend, world, CUTOFF) == ()
 
 
+@unit
 def test_one_bit_is_a_difference(world: World) -> None:
     def nearly(world: World, cutoff: dt.date) -> object:
         lines = len(world.orders)
@@ -85,6 +92,7 @@ def test_one_bit_is_a_difference(world: World) -> None:
     assert changes and "rows in another order" not in changes
 
 
+@unit
 def test_who_is_answered_for_counts_unless_the_future_decides_it(world: World) -> None:
     def who_returns(world: World, cutoff: dt.date) -> object:
         later = world.orders[~world.before(cutoff)]["customer_id"]
@@ -94,6 +102,7 @@ def test_who_is_answered_for_counts_unless_the_future_decides_it(world: World) -
     assert find_leaks(who_returns, world, CUTOFF, common=True) == ()
 
 
+@unit
 def test_newcomers_may_be_answered_for(world: World) -> None:
     def everybody(world: World, cutoff: dt.date) -> object:
         return dict.fromkeys(world.orders["customer_id"].unique(), "popular") | {
@@ -103,6 +112,7 @@ def test_newcomers_may_be_answered_for(world: World) -> None:
     assert find_leaks(everybody, world, CUTOFF) == ()
 
 
+@unit
 def test_a_build_that_never_changes_or_always_does_is_told(world: World) -> None:
     calls: list[int] = []
 
@@ -116,6 +126,7 @@ def test_a_build_that_never_changes_or_always_does_is_told(world: World) -> None
     assert leak.change == "another past, which changed nothing"
 
 
+@unit
 def test_a_build_that_fails_on_another_future_leaks(world: World) -> None:
     def needs_it(world: World, cutoff: dt.date) -> object:
         world.orders["timestamp"].iloc[int((~world.before(cutoff)).nonzero()[0][0])]
@@ -125,6 +136,7 @@ def test_a_build_that_fails_on_another_future_leaks(world: World) -> None:
     assert leak.change == "everything later removed" and "IndexError" in leak.example
 
 
+@unit
 def test_scorecards_are_as_of_the_end_of_their_window_except_for_costs(world: World) -> None:
     def judged(world: World, cutoff: dt.date) -> object:
         orders = world.interactions.before(cutoff)
@@ -144,6 +156,7 @@ def _end(world: World) -> dt.date:
     return (last - pd.Timedelta(days=40)).date()
 
 
+@unit
 def test_mistakes_in_asking_are_refused(world: World) -> None:
     for cutoff, side in ((dt.date(2020, 1, 1), "before"), (dt.date(2030, 1, 1), "from")):
         with pytest.raises(ValueError, match=f"no order {side}"):
