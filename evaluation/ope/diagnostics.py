@@ -1,5 +1,6 @@
 """Can these logs carry the answer? What the weights say, and when an estimate is refused."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,41 +152,46 @@ def _diagnostics(
 
 def refusals(diagnostics: Diagnostics, policy: OpePolicy | None = None) -> tuple[str, ...]:
     """What speaks against an estimate, each with its cause and its remedy; none when it stands."""
-    d, p = diagnostics, policy or OpePolicy()
-    found = []
+    thresholds = policy or OpePolicy()
+    return (*_too_little(diagnostics, thresholds), *_too_far(diagnostics, thresholds))
+
+
+def _too_little(d: Diagnostics, p: OpePolicy) -> Iterator[str]:
+    """Too few customers, or rewards, or rows that the target would have had."""
     if d.clusters < p.min_clusters:
-        found.append(
+        yield (
             f"{d.clusters} customers in the log, an interval needs {p.min_clusters}: log for longer"
         )
     if d.earners < p.min_earners:
-        found.append(
+        yield (
             f"the rewards that count come from {d.earners:.0f} customers' worth, an interval needs "
             f"{p.min_earners:g}: log for longer, or ask about a more frequent reward"
         )
     if d.ess < p.min_ess or d.ess_share < p.min_ess_share:
-        found.append(
+        yield (
             f"the effective sample size is {d.ess:,.0f} of {d.n:,} (needed: {p.min_ess:g} "
             f"and {p.min_ess_share:.0%}): the target would seldom have done what was logged; log "
             "with more exploration, or ask about a policy closer to the logged one"
         )
+
+
+def _too_far(d: Diagnostics, p: OpePolicy) -> Iterator[str]:
+    """The target shows what the logging policy hardly or never did, or not with that chance."""
     if d.max_share > p.max_share:
-        found.append(
+        yield (
             f"one weight of {d.max_weight:,.0f} is {d.max_share:.0%} of all weight (at most "
             f"{p.max_share:.0%}): the answer would be that row's reward; raise the least "
             "propensity of the logging policy"
         )
-    off = abs(d.mean_weight - 1)
-    if off > max(
-        p.mean_weight_tolerance, p.mean_weight_errors * np.nan_to_num(d.mean_weight_error)
-    ):
-        found.append(_off_mean(d))
+    by_chance = p.mean_weight_errors * float(np.nan_to_num(d.mean_weight_error))
+    if abs(d.mean_weight - 1) > max(p.mean_weight_tolerance, by_chance):
+        yield _off_mean(d)
     if d.support_share < p.min_support:
-        found.append(
+        yield (
             f"{1 - d.support_share:.1%} of what the target could show was logged with a "
             f"propensity below 1/{POOR_SUPPORT:.0f} of the target's: log with more "
             "exploration over what the target shows"
         )
-    return tuple(found)
 
 
 def _off_mean(d: Diagnostics) -> str:

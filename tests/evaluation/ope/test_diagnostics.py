@@ -85,6 +85,19 @@ def test_so_are_those_of_lists(log: LoggedLists) -> None:
     from_top = diagnose_rips(log)
     assert 0 < from_top.ess <= from_top.n + 1e-9
     assert from_top.ess == pytest.approx(rips(log).ess)
+    for diagnosis, weight in ((found, log.weight[:, -1:]), (from_top, log.weight)):
+        earned = (weight * log.reward).sum(axis=1)
+        z = np.array([earned[log.cluster == who].sum() for who in np.unique(log.cluster)])
+        if np.square(z).sum() > 1e-200:
+            assert diagnosis.earners == pytest.approx(z.sum() ** 2 / np.square(z).sum())
+
+
+def test_the_mean_weight_of_rips_is_that_of_the_places_that_earn() -> None:
+    propensity, target = np.full((4, 2), 0.5), np.array([[0.5, 0.5]] * 2 + [[0.5, 0.25]] * 2)
+    top = diagnose_rips(LoggedLists(np.array([[1.0, 0.0]] * 4), propensity, target))
+    deep = diagnose_rips(LoggedLists(np.array([[0.0, 1.0]] * 4), propensity, target))
+    assert (top.mean_weight, deep.mean_weight) == (1.0, 0.75)
+    assert (top.max_share, deep.max_share) == (pytest.approx(1 / 4), pytest.approx(1 / 3))
 
 
 def test_what_is_returned_counts_as_much_as_what_is_bought() -> None:
