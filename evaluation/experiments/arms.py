@@ -1,10 +1,11 @@
 """The sums of an arm that all its figures follow from; of clusters where arms were drawn so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from restock.evaluation.experiments.metric import BEFORE, Metric
 from restock.evaluation.folds import FloatArray
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tea_tasting.aggr import Aggregates
 
 ARM = "arm"
+Z95 = float(norm.ppf(0.975))
 CUSTOMERS = "customers"
 """Column of a clustered frame: customers of the cluster."""
 
@@ -30,7 +32,9 @@ def clustered(units: pd.DataFrame, cluster: str) -> pd.DataFrame:
             f"cluster {arms.index[arms > 1][0]!r} has customers in {int(arms.max())} arms: draw "
             "clusters, not customers, or analyze without clusters"
         )
-    sums = units.drop(columns=ARM).assign(**{CUSTOMERS: 1.0}).groupby(cluster).sum()
+    # as many before as during: tea-tasting wants a column for each
+    ones = {CUSTOMERS: 1.0, CUSTOMERS + BEFORE: 1.0}
+    sums = units.drop(columns=ARM).assign(**ones).groupby(cluster).sum(numeric_only=True)
     return sums.assign(**{ARM: units.groupby(cluster)[ARM].first()}).reset_index()
 
 
@@ -38,9 +42,8 @@ def terms(metric: Metric, columns: Iterable[str], *, by_cluster: bool) -> dict[s
     """The columns of a metric as tea-tasting names them; covariates where the data have them."""
     there = set(columns)
     below = metric.denominator or (CUSTOMERS if by_cluster else None)
-    below_before = below if below == CUSTOMERS else below and below + BEFORE
-    covariates = {metric.numerator + BEFORE, below_before} - {None}
-    known = covariates <= there
+    below_before = below and below + BEFORE
+    known = {metric.numerator + BEFORE, *([below_before] if below_before else ())} <= there
     return {
         "numer": metric.numerator,
         "denom": below,
@@ -73,3 +76,20 @@ def of_matrix(values: FloatArray, names: list[str]) -> "Aggregates":
             if i < j
         },
     )
+
+
+def standard_errors(
+    named: Mapping[str, str | None], both: Mapping[int, "Aggregates"]
+) -> tuple[float, float]:
+    """Of the difference of arm 1 and arm 0, and of the logarithm of their ratio, by tea-tasting.
+
+    named: the columns (see ``terms``). NaN where a mean is not above 0.
+    """
+    from tea_tasting.metrics import RatioOfMeans
+
+    arguments: dict[str, Any] = {**named, "confidence_level": 0.95, "use_t": False}
+    with np.errstate(all="ignore"):
+        found = RatioOfMeans(**arguments, equal_var=False).analyze_aggregates(both[0], both[1])
+    upper, ratio = 1 + found.rel_effect_size_ci_upper, 1 + found.rel_effect_size
+    error = float(found.effect_size_ci_upper - found.effect_size) / Z95
+    return error, float(np.log(upper / ratio)) / Z95 if min(upper, ratio) > 0 else np.nan
