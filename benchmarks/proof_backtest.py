@@ -5,9 +5,9 @@
 Part leaks (``evaluation.leaks``; builds are called on worlds with another future):
 
 leaks_caught            planted mistakes that are found, of 20 (``planted_leaks``)
-leak_false_alarms       alarms in 126 clean runs: 86 of the models that need no torch and 20 of
-                        judging, over seeds, cut-offs and markets, simulated and real; and the
-                        20 planted ones without their mistake
+leak_false_alarms       alarms in 138 clean runs: 86 of the models that need no torch, 20 of the
+                        judging of nights and 12 of that of backtests, over seeds, cut-offs and
+                        markets, simulated and real; and the 20 planted ones without their mistake
 
 Part cleaning, on the bundled orders: what it changes that returns and homes are settled once for
 the whole file and not anew at each cut-off:
@@ -28,23 +28,22 @@ backtest_growth_windows, backtest_growth_markets
 import argparse
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from restock.benchmarks import proof_backtest_run
+from restock.benchmarks.clean_builds import Backtested, BacktestedLists, Judged, JudgedLists
 from restock.benchmarks.figures import Figure, report
 from restock.benchmarks.planted_leaks import KINDS, Planted
 from restock.benchmarks.planted_shop import CUTOFF, make_world
 from restock.dataset import Catalogue, Interactions, load_sample, simulate
 from restock.dataset import columns as c
 from restock.evaluation import evaluate, rolling_folds
-from restock.evaluation.contest import FoldPlan, Judgement, Unit, judge
-from restock.evaluation.leaks import Build, ListsOf, World, by_metric, find_leaks
-from restock.models import Candidate, FitContext, create
+from restock.evaluation.leaks import Build, ListsOf, World, find_leaks
+from restock.models import Candidate, create
 
 MODELS = (
     "popular",
@@ -63,43 +62,8 @@ MODELS = (
 )
 SLOW = {"rerank": 2}
 """Models whose fits take seconds on any data → in how many worlds they are tried."""
-HORIZON_DAYS = 28
 REAL_MARKETS = ("BE", "CH", "PT")
 REAL_CUTOFFS = (dt.date(2011, 3, 14), dt.date(2011, 9, 1))
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A build: scorecards of two windows that end before the cut-off, each market's own."""
-
-    candidate: Candidate
-
-    def __call__(self, world: World, cutoff: dt.date) -> object:
-        """Market and window → metrics by customer."""
-        orders = world.interactions.before(cutoff)
-        return {
-            f"{one.market} {one.cutoff}": by_metric(card, orders.catalogue)
-            for one in _judged(orders, self.candidate, 2)
-            for card in one.scorecards.values()
-        }
-
-
-@dataclass(frozen=True)
-class JudgedLists:
-    """A build: the lists that are judged on the window after the cut-off."""
-
-    candidate: Candidate
-
-    def __call__(self, world: World, cutoff: dt.date) -> object:
-        """Customer id → item ids."""
-        orders = world.interactions.before(cutoff + dt.timedelta(days=HORIZON_DAYS))
-        catalogue = orders.catalogue
-        return {
-            who: tuple(catalogue.item_ids(row[row >= 0]))
-            for one in _judged(orders, self.candidate, 1)
-            for card in one.scorecards.values()
-            for who, row in zip(catalogue.customer_ids(card.customer), card.lists, strict=True)
-        }
 
 
 def figures() -> Iterator[Figure]:
@@ -145,11 +109,13 @@ def _clean_runs() -> Iterator[tuple[str, Build, World, dt.date, bool]]:
                     cutoff,
                     False,
                 )
-    for name in ("reorder", "item_knn"):
-        candidate = Candidate(name=name, scope="pooled" if name == "item_knn" else "market")
+    for candidate in (Candidate(name="reorder"), Candidate(name="item_knn", scope="pooled")):
         for about, world, cutoff in worlds[:5]:
-            yield f"judging {name} {about}", Judged(candidate), world, cutoff, False
-            yield f"judged lists {name} {about}", JudgedLists(candidate), world, cutoff, True
+            yield f"judging {about}", Judged(candidate), world, cutoff, False
+            yield f"judged lists {about}", JudgedLists(candidate), world, cutoff, True
+        for about, world, cutoff in worlds[1:4]:
+            yield f"backtest {about}", Backtested(candidate), world, cutoff, False
+            yield f"backtest lists {about}", BacktestedLists(candidate), world, cutoff, True
     shop = make_world(seed=1)
     for kind in KINDS:
         yield f"{kind} without its mistake", Planted(kind, leaky=False), shop, CUTOFF, False
@@ -169,20 +135,6 @@ def _worlds() -> Iterator[tuple[str, World, dt.date]]:
     for market in REAL_MARKETS[:2]:
         alone = World(sample[(sample[c.MARKET] == market).to_numpy()])
         yield f"{market} {REAL_CUTOFFS[1]}", alone, REAL_CUTOFFS[1]
-
-
-def _judged(orders: Interactions, candidate: Candidate, windows: int) -> list[Judgement]:
-    """The candidate on the last windows of each market, fitted as its scope says."""
-    plan = FoldPlan(windows=windows, horizon_days=HORIZON_DAYS)
-    markets = tuple(one for one in orders.catalogue.markets if len(orders.of_market(one)))
-    scope: Literal["market", "pooled"] = "pooled" if candidate.pooled else "market"
-    units = [
-        Unit(scope=scope, markets=chosen, windows=which, candidates=(candidate,))
-        for chosen in ([markets] if candidate.pooled else [(one,) for one in markets])
-        for which in [tuple(range(windows))]
-    ]
-    plans = dict.fromkeys(markets, plan)
-    return [found for unit in units for found in judge(orders, unit, plans, FitContext())]
 
 
 def cleaning() -> Iterator[Figure]:

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from restock.benchmarks.clean_builds import Backtested, BacktestedLists
 from restock.benchmarks.planted_leaks import KINDS, Planted
 from restock.benchmarks.planted_shop import CUTOFF, make_world
-from restock.dataset import simulate
+from restock.dataset import Interactions, simulate
 from restock.evaluation import evaluate, rolling_folds
+from restock.evaluation.backtest import running
 from restock.evaluation.leaks import ListsOf, World, by_metric, find_leaks
 from restock.models import Candidate
 
@@ -154,6 +156,24 @@ def test_scorecards_are_as_of_the_end_of_their_window_except_for_costs(world: Wo
 def _end(world: World) -> dt.date:
     last: pd.Timestamp = world.orders["timestamp"].max()
     return (last - pd.Timedelta(days=40)).date()
+
+
+@unit
+def test_a_backtest_knows_nothing_of_later_days(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = Candidate(name="reorder")
+    without = World(world.orders.drop(columns="unit_cost"))
+    assert find_leaks(Backtested(candidate), without, _end(world)) == ()
+    lists = BacktestedLists(candidate)
+    assert find_leaks(lists, without, CUTOFF, common=True) == ()
+
+    def on_everything(train: Interactions, places: Any, *others: Any) -> None:
+        judge_day(places[0].fold.test, places, *others)
+
+    judge_day = running._judge_day
+    monkeypatch.setattr(running, "_judge_day", on_everything)
+    assert find_leaks(lists, without, CUTOFF, common=True)
 
 
 @unit
