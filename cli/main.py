@@ -5,7 +5,19 @@ from importlib import metadata
 
 import typer
 
-from restock.cli import doctor, drift, monitor, ope, output, platform, publications, retrain, search
+from restock.cli import (
+    backtest,
+    doctor,
+    drift,
+    link,
+    monitor,
+    ope,
+    output,
+    platform,
+    publications,
+    retrain,
+    search,
+)
 
 app = typer.Typer(
     name="restock",
@@ -37,10 +49,12 @@ app.command()(retrain.retrain)
 app.command()(search.search)
 app.command()(drift.drift)
 app.command()(monitor.monitor)
+app.command()(backtest.backtest)
 app.command()(ope.ope)
 app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)
+app.command()(link.link)
 app.command()(doctor.doctor)
 app.command()(platform.up)
 app.command()(platform.down)
