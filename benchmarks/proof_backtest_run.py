@@ -48,7 +48,7 @@ def growth() -> Iterator[Figure]:
                 file = Path(folder) / f"{len(chosen)}.parquet"
                 orders[orders["market"].isin(chosen)].to_parquet(file)
                 found = _backtest(
-                    "--orders", str(file), "--windows", str(windows), "--models", MODELS
+                    "--orders", str(file), "--windows", str(windows), "--models", MODELS, "--ages", "none"
                 )  # fmt: skip
                 seconds.append(float(found["seconds"]))
             shown = ", ".join(f"{size}: {s:.1f} s" for size, s in zip(SIZES, seconds, strict=True))

@@ -14,8 +14,8 @@ from restock.infra.night import Estimate
 from restock.infra.rank_chart import critical_difference
 from restock.infra.report import estimate
 
-DRAWN = ("ndcg_at_10", "revenue_share_at_10")
-"""Metrics with a drawing over time: the ranking, and the money."""
+DRAWN = ("ndcg", "revenue_share")
+"""Metrics with a drawing over time: the ranking, which also orders the models, and the money."""
 SURE = 0.05
 
 
@@ -34,7 +34,6 @@ def page_of(result: BacktestResult) -> Page:
         as_of=result.as_of.isoformat(),
         token=result.token,
         about=f"Snapshot {result.snapshot[:12]}, windows of {result.horizon_days} days.",
-        metrics=result.metrics,
         pooled=_sheet(result, result.pooled),
         sheets=[_sheet(result, one) for one in ordered],
         cards=_cards(result),
@@ -62,36 +61,37 @@ def _busy(core_use: float | None) -> str:
 
 
 def _sheet(result: BacktestResult, market: MarketBacktest) -> Sheet:
-    best = _best(market)
+    names = _names(result, market)
+    drawn = [name for name in names if name.rpartition("_at_")[0] in DRAWN]
+    leading = drawn[0] if drawn else ""
+    best = max(market.means, key=lambda key: _leads(market, key, leading), default="")
     shown = [market.in_service, best]
     rows = [
         Row(
             label=one.label,
             family=one.family,
             place=place,
-            values=[market.means[one.key].get(name) for name in result.metrics],
+            values=[market.means[one.key].get(name) for name in names],
             stability=market.stability.get(one.key),
             note=_note(one.key, market.in_service, best),
         )
-        for place, one in enumerate(result.models)
+        for place, one in sorted(
+            enumerate(result.models), key=lambda one: -_leads(market, one[1].key, leading)
+        )
         if one.key in market.means
     ]
-    rows.sort(key=lambda row: -_value(row.values[0]))
-    charts = [
-        (f"{name} by window", _over_time(result, market, name, shown))
-        for name in DRAWN
-        if name in result.metrics
-    ]
-    charts.append((f"{DRAWN[0]} of an older model, share of a fresh one’s", _ages(result, market)))
+    charts = [(f"{name} by window", _over_time(result, market, name, shown)) for name in drawn]
+    charts.append(("An older model, as a share of a fresh one", _ages(result, market)))
     charts.append(("Share of a list that stays", _stability(result, market)))
     return Sheet(
         code=market.market,
         name=market.name,
         short=f"{market.customers:,} customers judged",
         note=market.note,
+        metrics=names,
         rows=rows,
         charts=[(title, chart) for title, chart in charts if chart],
-        matrix=_matrix(result, market),
+        matrix=_matrix(result, market, leading),
     )
 
 
@@ -101,10 +101,14 @@ def _note(key: str, in_service: str, best: str) -> str:
     )
 
 
-def _best(market: MarketBacktest) -> str:
-    """The model that leads in the first drawn metric; empty where nothing was judged."""
-    known = {key: _value(means.get(DRAWN[0])) for key, means in market.means.items()}
-    return max(known, key=lambda key: known[key]) if known else ""
+def _names(result: BacktestResult, market: MarketBacktest) -> list[str]:
+    """The metrics of the result as they are called here, where lists may be shorter."""
+    here = {name.rpartition("_at_")[0]: name for means in market.means.values() for name in means}
+    return [here.get(name.rpartition("_at_")[0], name) for name in result.metrics]
+
+
+def _leads(market: MarketBacktest, key: str, metric: str) -> float:
+    return _value(market.means.get(key, {}).get(metric))
 
 
 def _value(value: Estimate | None) -> float:
@@ -177,10 +181,10 @@ def _series(
 
 
 # comparisons --------------------------------------------------------------------------------
-def _matrix(result: BacktestResult, market: MarketBacktest) -> list[Against]:
+def _matrix(result: BacktestResult, market: MarketBacktest, leading: str) -> list[Against]:
     pairs = {(one.one, one.other): one for one in market.pairs}
     keys = [one for one in result.models if any(one.key in pair for pair in pairs)]
-    keys.sort(key=lambda one: -_value(market.means.get(one.key, {}).get(DRAWN[0])))
+    keys.sort(key=lambda one: -_leads(market, one.key, leading))
     return [
         Against(row.label, [_cell(pairs, row.key, column.key) for column in keys]) for row in keys
     ]

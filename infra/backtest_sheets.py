@@ -12,7 +12,7 @@ Compared = Literal["better", "worse", "even", "self"]
 
 
 class Row(NamedTuple):
-    """A model in a table. place: of its colour; values: one per metric of the page."""
+    """A model in a table. place: of its colour; values: one per metric of the sheet."""
 
     label: str
     family: str
@@ -45,6 +45,7 @@ class Sheet:
     name: str = ""
     short: str = ""
     note: str = ""
+    metrics: Sequence[str] = ()
     rows: Sequence[Row] = ()
     charts: Sequence[tuple[str, Markup]] = ()
     matrix: Sequence[Against] = ()
@@ -79,7 +80,6 @@ class Page:
     as_of: str
     token: str
     about: str
-    metrics: Sequence[str]
     pooled: Sheet
     sheets: Sequence[Sheet]
     cards: Sequence[tuple[str, str]] = ()

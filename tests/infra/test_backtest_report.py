@@ -29,7 +29,16 @@ def test_models_are_told_with_their_intervals_the_best_first() -> None:
     page = page_of(backtested())
     assert [row.note for row in page.pooled.rows] == ["leads", "in service", ""]
     assert [sheet.code for sheet in page.sheets] == ["GB", "FR"]  # the largest first
-    assert "0.340 (0.320 to 0.360)" in render(backtested())
+    assert '0.340<span class="dim ends">0.320 to 0.360</span>' in render(backtested())
+
+
+@unit
+def test_a_market_with_shorter_lists_has_its_own_metrics() -> None:
+    short = {key: {"ndcg_at_5": about(0.1)} for key in ("reorder", "blend")}
+    five = market("FR").model_copy(update={"means": short, "windows": ()})
+    (sheet,) = page_of(backtested(markets=(five,), metrics=("ndcg_at_10",))).sheets
+    assert list(sheet.metrics) == ["ndcg_at_5"]
+    assert [row.values for row in sheet.rows] == [[about(0.1)]] * 2
 
 
 @unit
