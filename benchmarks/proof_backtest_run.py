@@ -47,9 +47,8 @@ def growth() -> Iterator[Figure]:
                 windows = size if name == "windows" else 2
                 file = Path(folder) / f"{len(chosen)}.parquet"
                 orders[orders["market"].isin(chosen)].to_parquet(file)
-                found = _backtest(
-                    "--orders", str(file), "--windows", str(windows), "--models", MODELS, "--ages", "none"
-                )  # fmt: skip
+                asked = {"orders": file, "windows": windows, "models": MODELS, "ages": "none"}
+                found = _backtest(*(f"--{name}={value}" for name, value in asked.items()))
                 seconds.append(float(found["seconds"]))
             shown = ", ".join(f"{size}: {s:.1f} s" for size, s in zip(SIZES, seconds, strict=True))
             yield Figure(
