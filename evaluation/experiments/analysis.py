@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from restock.evaluation.experiments.arms import ARM, aggregates, clustered, terms
+from restock.evaluation.experiments.arms import (
+    ARM,
+    aggregates,
+    clustered,
+    standard_errors,
+    terms,
+)
 from restock.evaluation.experiments.metric import BEFORE, Metric, Role
 from restock.evaluation.experiments.sample_ratio import MISMATCH, sample_ratio_p
 from restock.evaluation.experiments.sequential import Mixture
@@ -24,10 +30,11 @@ class Effect(BaseModel):
     control, treatment: values (adjusted by what was before). relative, low, high: the effect and
     its interval; error: standard error of its logarithm; p_value: two-sided; p_adjusted: by Holm
     over all metrics that are no guardrails, and all arms. anytime_low, anytime_high: ends of the
-    interval that holds at all looks together. n_control, n_treatment: independent units.
-    variance_reduction: what the time before took away of the variance, 0 … 1. good: surely
-    better, or a guardrail that surely holds (True); surely worse, or not to be excluded (False).
-    None where there is nothing to compare: no customer, or no control value.
+    interval that holds at all looks together, for all arms (Bonferroni),
+    which needs the time before. n_control, n_treatment:
+    independent units. variance_reduction: what the time before took away of the variance. good:
+    surely better, or a guardrail that surely holds (True); surely worse, or not to be excluded
+    (False). None where there is nothing to compare: no customer, or no control value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,7 +100,15 @@ def analyze(
     p = sample_ratio_p(_drawn(units, cluster, shares), shares)
     rows = clustered(units, cluster) if cluster else units
     found = [
-        _effect(rows, metric, control, arm, confidence, by_cluster=cluster is not None)
+        _effect(
+            rows,
+            metric,
+            control,
+            arm,
+            confidence,
+            by_cluster=cluster is not None,
+            comparisons=len(shares) - 1,
+        )
         for arm in shares
         if arm != control
         for metric in metrics
@@ -141,31 +156,28 @@ def _effect(
     confidence: float,
     *,
     by_cluster: bool,
+    comparisons: int,
 ) -> Effect:
     from tea_tasting.metrics import RatioOfMeans
 
     named = terms(metric, rows.columns, by_cluster=by_cluster)
     columns = [name for name in named.values() if name]
     theirs, mine = (rows[rows[ARM] == one] for one in (control, arm))
-    bare = {"metric": metric.name, "role": metric.role, "arm": arm}
+    bare: dict[str, Any] = {"metric": metric.name, "role": metric.role, "arm": arm}
     bare |= {"n_control": len(theirs), "n_treatment": len(mine)}
     if min(len(theirs), len(mine)) < 2:
         return Effect(**bare, control=None, treatment=None)
     both = {0: aggregates(theirs, columns), 1: aggregates(mine, columns)}
-    test = RatioOfMeans(**named, confidence_level=confidence, use_t=True, equal_var=False)
+    arguments: dict[str, Any] = {**named, "confidence_level": confidence, "use_t": True}
+    test = RatioOfMeans(**arguments, equal_var=False)
     with np.errstate(all="ignore"):
-        result = test.analyze(both, 0, 1)
-    error = abs(result.effect_size / result.statistic) if result.statistic else 0.0
+        result = test.analyze_aggregates(both[0], both[1])
+    error, log_error = standard_errors(named, both)
     if not (result.control > 0 and result.treatment > 0 and error > 0):
         return Effect(**bare, control=_known(result.control), treatment=_known(result.treatment))
-    logs = math.log1p(result.rel_effect_size_ci_upper) - math.log1p(result.rel_effect_size_ci_lower)
-    width = result.effect_size_ci_upper - result.effect_size_ci_lower
-    log_error = error * logs / width
-    plain = RatioOfMeans(named["numer"], named["denom"], use_t=True, equal_var=False)
-    usual = plain.analyze(both, 0, 1)
-    raw = abs(usual.effect_size / usual.statistic) if usual.statistic else error
-    below = both[0].mean(named["denom"])
-    many = _times(rows, named, error * below, 1 - confidence)
+    raw, _ = standard_errors({"numer": named["numer"], "denom": named["denom"]}, both)
+    times = _times(named, both, error, (1 - confidence) / comparisons)
+    reach = times and times * log_error
     return Effect(
         **bare,
         control=result.control,
@@ -175,33 +187,31 @@ def _effect(
         high=result.rel_effect_size_ci_upper,
         error=log_error,
         p_value=result.pvalue,
-        anytime_low=(1 + result.rel_effect_size) * math.exp(-many * log_error) - 1,
-        anytime_high=(1 + result.rel_effect_size) * math.exp(many * log_error) - 1,
+        anytime_low=_moved(result.rel_effect_size, -reach) if reach else None,
+        anytime_high=_moved(result.rel_effect_size, reach) if reach else None,
         variance_reduction=1 - (error / raw) ** 2 if named["numer_covariate"] else None,
     )
 
 
 def _times(
-    rows: pd.DataFrame, named: Mapping[str, str | None], error: float, alpha: float
-) -> float:
-    """Half the anytime interval in standard errors.
+    named: Mapping[str, str | None], both: Mapping[int, Any], error: float, alpha: float
+) -> float | None:
+    """Half the anytime interval in standard errors; None where nothing is known of before.
 
-    error: standard error of the difference of what has added up. The interval is tightest at the
-    error that the time before had, which was known before the first look; without it, at this.
+    error: standard error of the difference. What adds up over the days is the difference times
+    the mean below the line. The interval is tightest at the variance that the time before had,
+    which was known before the first look. Tuned anew at every look it would not hold.
     """
-    from tea_tasting.metrics import RatioOfMeans
-
-    planned = error
     above, below = named["numer_covariate"], named["denom_covariate"]
-    if above:
-        halves = np.arange(len(rows)) % 2
-        columns = [name for name in (above, below) if name]
-        both = {at: aggregates(rows[halves == at], columns) for at in (0, 1)}
-        before = RatioOfMeans(above, below, use_t=True, equal_var=False).analyze(both, 0, 1)
-        if before.statistic and math.isfinite(before.statistic):
-            planned = abs(before.effect_size / before.statistic) * both[0].mean(below)
-    mixture = Mixture.tightest_at(max(planned, 1e-300) ** 2, alpha)
-    return float(mixture.half_width(error**2)) / error
+    if above is None:
+        return None
+    sums = (both[0] + both[1]).with_zero_div()
+    per_unit = float(sums.ratio_var(above, below) * sums.mean(below) ** 2)
+    planned = per_unit * (1 / both[0].count() + 1 / both[1].count())
+    if not (math.isfinite(planned) and planned > 0):
+        return None
+    variance = (error * float(sums.mean(named["denom"]))) ** 2
+    return float(Mixture.tightest_at(planned, alpha).half_width(variance)) / math.sqrt(variance)
 
 
 def _judged(
@@ -259,13 +269,20 @@ def _in_words(one: Effect, looks: Looks) -> str:
     low, high = (one.low, one.high) if looks == "fixed" else (one.anytime_low, one.anytime_high)
     about = f"{one.arm}: {one.metric}"
     if one.relative is None or low is None or high is None:
-        return f"{about} cannot be compared: too few customers, or nothing was bought"
+        return (
+            f"{about} cannot be compared: too few customers, nothing was bought, or, while it "
+            "runs, nothing is known of the time before"
+        )
     interval = f"{one.relative:+.1%} ({low:+.1%} to {high:+.1%})"
     if one.role == "guardrail":
         says = {True: "holds", False: "may be worse than its margin", None: "is not settled yet"}
         return f"guardrail {about} {says[one.good]}: {interval}"
     says = {True: "is better", False: "is worse", None: "is within noise"}
     return f"{about} {says[one.good]}: {interval}"
+
+
+def _moved(relative: float, log: float) -> float:
+    return float((1 + relative) * math.exp(log) - 1)
 
 
 def _known(value: float) -> float | None:
