@@ -205,17 +205,26 @@ def _blocks(ranked: IntArray) -> Iterator[slice]:
 
 # what serves and what is logged --------------------------------------------------------------
 def as_policy(
-    recommender: Recommender[Any], k: int, drawing: Drawing | None = None, name: str | None = None
+    recommender: Recommender[Any],
+    k: int,
+    drawing: Drawing | None = None,
+    name: str | None = None,
+    *,
+    first: dt.date | None = None,
 ) -> Policy:
     """A fitted recommender as a policy that the simulator can serve: lists of k items.
 
-    Its codes must be the world's: fit it on ``situation.history`` or on
-    ``interactions(everyone=True)`` of a simulation of the same setting. name: in the exposure
-    log; the recommender's own by default. The policy raises ValueError for other codes.
+    Its codes must be the world's: fit it on ``interactions(everyone=True)`` of a simulation of
+    the same setting, cut before the first day. name: in the exposure log; the recommender's own
+    by default. first: nothing is shown before this day. The policy raises ValueError for a
+    recommender with other codes.
     """
     how = drawing or Drawing()
 
     def serve(situation: Situation) -> Shown:
+        if first is not None and situation.day < first:
+            rows = situation.customers.size
+            return Shown(np.zeros((rows, 0), np.int32), np.zeros((rows, 0)))
         if recommender.past.catalogue_hash != situation.catalogue.hash:
             raise ValueError(
                 f"{recommender.name} was fitted on other customers and items than this world's: "

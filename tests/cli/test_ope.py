@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -13,8 +12,7 @@ from typer.testing import CliRunner
 from restock.cli.main import app
 from restock.cli.output import BadUsage
 from restock.dataset import simulate
-from restock.dataset.simulated_shop import Shown, Situation
-from restock.evaluation.ope.drawing import Drawing, draw
+from restock.evaluation.ope.drawing import Drawing, as_policy
 from restock.infra.local_store import LocalStore
 from restock.infra.ope_result import read_results
 from restock.models import create
@@ -30,16 +28,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of the reordered, drawn with much exploration, and the orders around it."""
     world = {"customers": {"FR": 500}, "items": 100, "days": 300, "seed": 2, "stock_out": 0.0}
     past = simulate(**world).interactions(everyone=True).before(FIRST)
-    model, drawing = create("reorder").fit(past), Drawing.parse("softmax:2")
-
-    def soft(situation: Situation) -> Shown:
-        k = 3 if situation.day >= FIRST else 0
-        if k == 0:
-            rows = situation.customers.size
-            return Shown(np.zeros((rows, 0), np.int32), np.zeros((rows, 0)))
-        lists = model.recommend(situation.customers, 50, allowed=situation.allowed).items
-        return Shown(*draw(lists, k, drawing, situation.random))
-
+    model = create("reorder").fit(past)
+    soft = as_policy(model, 3, Drawing.parse("softmax:2"), first=FIRST)
     simulation = simulate(**world, policy=soft)
     folder = tmp_path_factory.mktemp("ope")
     simulation.exposures.to_parquet(folder / "log.parquet")

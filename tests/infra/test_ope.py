@@ -12,7 +12,6 @@ import pytest
 from restock.dataset import simulate
 from restock.dataset.exposures import BadExposures
 from restock.dataset.simulate import Simulation
-from restock.dataset.simulated_shop import Policy, Shown, Situation
 from restock.evaluation.ope.drawing import Drawing, as_policy
 from restock.evaluation.ope.shown import ShownLists
 from restock.infra.exposure_store import put_exposures
@@ -40,19 +39,6 @@ SOFT = Drawing.parse("softmax:1")
 EVIL = "<script>alert(1)</script>"
 
 
-def from_first(policy: Policy) -> Policy:
-    """Shows nothing before the log begins, so that all worlds are the same until then."""
-
-    def serve(situation: Situation) -> Shown:
-        if situation.day < FIRST:
-            rows = situation.customers.size
-            return Shown(np.zeros((rows, 0), np.int32), np.zeros((rows, 0)))
-        return policy(situation)
-
-    serve.name = policy.name  # type: ignore[attr-defined]
-    return serve
-
-
 @pytest.fixture(scope="module")
 def models() -> dict[str, Recommender[Any]]:
     past = simulate(**WORLD).interactions(everyone=True).before(FIRST)
@@ -61,7 +47,7 @@ def models() -> dict[str, Recommender[Any]]:
 
 @pytest.fixture(scope="module")
 def logged(models: dict[str, Recommender[Any]]) -> Simulation:
-    return simulate(**WORLD, policy=from_first(as_policy(models["reorder"], K, SOFT, "soft")))
+    return simulate(**WORLD, policy=as_policy(models["reorder"], K, SOFT, "soft", first=FIRST))
 
 
 def asked(simulation: Simulation, name: str, drawing: str, **more: Any) -> OpeResult:
@@ -80,8 +66,8 @@ def mean_clicks(simulation: Simulation) -> float:
 def test_estimates_lie_near_what_the_world_gives_under_the_target(
     models: dict[str, Recommender[Any]], logged: Simulation
 ) -> None:
-    other = as_policy(models["reorder"], K, Drawing.parse("softmax:0.6"), "other")
-    truth = mean_clicks(simulate(**WORLD, policy=from_first(other)))
+    other = as_policy(models["reorder"], K, Drawing.parse("softmax:0.6"), "other", first=FIRST)
+    truth = mean_clicks(simulate(**WORLD, policy=other))
     result = asked(logged, "reorder", "softmax:0.6")
     (found,) = result.answers
     assert found.refused == () and found.headline is not None

@@ -156,8 +156,11 @@ def test_a_recommender_serves_the_simulator_and_its_log_holds_the_probabilities(
     past = simulate(**world).interactions(everyone=True)
     model = create("popular").fit(past.before(dt.date(2024, 1, 31)))
     drawing = Drawing(kind="softmax", temperature=1.0, depth=20)
-    sim = simulate(**world, policy=as_policy(model, 3, drawing, "popular-soft"))
+    sim = simulate(
+        **world, policy=as_policy(model, 3, drawing, "popular-soft", first=dt.date(2024, 1, 31))
+    )
     log = sim.exposures
+    assert log["timestamp"].min() >= dt.datetime(2024, 1, 31)
     assert set(log["policy"]) == {"popular-soft"} and log["position"].max() == 3
     assert log["propensity"].between(0, 1).all() and log["propensity"].nunique() > 10
     other = create("popular").fit(sim.interactions())
