@@ -81,7 +81,7 @@ def _sheet(result: BacktestResult, market: MarketBacktest) -> Sheet:
         if one.key in market.means
     ]
     charts = [(f"{name} by window", _over_time(result, market, name, shown)) for name in drawn]
-    charts.append(("An older model, as a share of a fresh one", _ages(result, market)))
+    charts.append(("An older model, as a share of a fresh one", _ages(result, market, shown)))
     charts.append(("Share of a list that stays", _stability(result, market)))
     return Sheet(
         code=market.market,
@@ -135,7 +135,7 @@ def _stability(result: BacktestResult, market: MarketBacktest) -> Markup:
     return lines(title, _dated(result, found, ()), ticks_of(result.windows), percent=True)
 
 
-def _ages(result: BacktestResult, market: MarketBacktest) -> Markup:
+def _ages(result: BacktestResult, market: MarketBacktest, shown: Sequence[str]) -> Markup:
     ages = sorted({one.age_days for one in market.ages})
     if not ages:
         return Markup("")
@@ -152,7 +152,7 @@ def _ages(result: BacktestResult, market: MarketBacktest) -> Markup:
         for model in result.models
     }
     ticks = [(float(age), f"{age} d") for age in (0, *ages)]
-    drawn = _series(result, {key: m for key, m in found.items() if len(m) > 1}, found)
+    drawn = _series(result, {key: m for key, m in found.items() if len(m) > 1}, shown)
     return lines(f"{market.market}: older models", drawn, ticks, percent=True, level=1.0)
 
 
