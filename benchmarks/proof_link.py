@@ -11,6 +11,7 @@ draw, which one team has once. Truth, tests and folds never share a day.
 link_tau, link_sign_accuracy: Kendall's tau and share of equal signs, foretold against true lift,
     over the pairs that were not tested.
 .declared: the same of the declared objective, without any learning.
+.ndcg_at_10, …: the same of one metric alone, over all pairs of the worlds.
 .ceiling: the same of the best non-negative weights that all pairs together could give.
 .tests_3, .tests_30: with so many past tests.
 .unsaturated: with customers to whom an item grows more relevant for longer (half relevant at
@@ -171,6 +172,10 @@ def figures() -> Iterator[Figure]:
     yield spread("link_tau.with_ope", [tau for tau, _ in joined], "tau")
     yield spread("link_sign_accuracy.with_ope", [sign for _, sign in joined], "share")
     best = [order(w.deltas @ nnls(w.deltas, w.lift[0])[0], w.lift[0]) for w in worlds]
+    for at, name in enumerate(METRICS):
+        alone = [order(world.deltas[:, at], world.lift[0]) for world in worlds]
+        yield Figure(f"link_tau.{name}", float(np.mean([tau for tau, _ in alone])), "tau")
+        yield Figure(f"link_sign_accuracy.{name}", float(np.mean([s for _, s in alone])), "share")
     yield Figure("link_tau.ceiling", float(np.mean([tau for tau, _ in best])), "tau")
     yield Figure("link_sign_accuracy.ceiling", float(np.mean([s for _, s in best])), "share")
     yield spread("link_coverage", [one.covered for one in main], "share")

@@ -1,12 +1,13 @@
 """The calibration plot of the link: measured lifts over foretold ones, as SVG, text escaped."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 460, 340
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 74, 12, 12, 40
 
 
 class Mark(NamedTuple):
@@ -60,7 +61,7 @@ def calibration(marks: Sequence[Mark], slope: float | None) -> Markup:
                 m=percent(one.measured),
             )
         )
-    tick = reach / 1.05 * 0.8
+    tick = _round(0.8 * reach)
     for value in (-tick, 0.0, tick):
         parts.append(_text(x(value), HEIGHT - BOTTOM + 16, percent(value), "middle dim"))
         parts.append(_text(LEFT - 6, y(value) + 4, percent(value), "end dim"))
@@ -78,7 +79,14 @@ def calibration(marks: Sequence[Mark], slope: float | None) -> Markup:
 
 def percent(log_ratio: float) -> str:
     """A log ratio in per cent of change: ``+1.2 %``."""
-    return f"{100 * log_ratio:+.1f} %"
+    text = f"{100 * log_ratio:+.1f}"
+    return f"{text if text.strip('+-0.') else '0.0'} %"
+
+
+def _round(value: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that is not above a number above 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
