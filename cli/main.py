@@ -9,6 +9,7 @@ from restock.cli import (
     backtest,
     doctor,
     drift,
+    experiment,
     link,
     monitor,
     ope,
@@ -51,6 +52,7 @@ app.command()(drift.drift)
 app.command()(monitor.monitor)
 app.command()(backtest.backtest)
 app.command()(ope.ope)
+app.add_typer(experiment.app, name="experiment")
 app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)

@@ -51,7 +51,8 @@ def put_draft(store: Store, experiment: Experiment) -> str:
     try:
         found = store.get(key)
     except NotFound:
-        return store.compare_and_swap(key, _bytes(experiment), None) and key
+        store.compare_and_swap(key, _bytes(experiment), None)
+        return key
     if _read(Experiment, found.data, key).start is not None:
         raise NoExperiment(
             f"{experiment.name} is assigned already, and what was declared cannot change any more: "
@@ -107,6 +108,22 @@ def take_slots(
         except Conflict:
             continue
     raise Conflict(f"{key} keeps changing: {_ATTEMPTS} attempts to take slots failed")
+
+
+def free_slots(store: Store, layer: str, claim: Claim) -> None:
+    """Give slots back, of an experiment that could not be assigned."""
+    key = f"{FOLDER}/layer={layer}.json"
+    for _ in range(_ATTEMPTS):
+        found = store.get(key)
+        now = Layer.parse(found.data, f"{key} in {store.uri}")
+        left = tuple(one for one in now.claims if one != claim)
+        after = now.model_copy(update={"claims": left, "swap": uuid.uuid4().hex})
+        try:
+            swap(store, key, after.bytes(), found.etag)
+            return
+        except Conflict:
+            continue
+    raise Conflict(f"{key} keeps changing: {_ATTEMPTS} attempts to free slots failed")
 
 
 def fix(store: Store, experiment: Experiment, assignment: pd.DataFrame) -> None:
