@@ -1,6 +1,7 @@
 """The leak test finds what knows the future, says where, and keeps quiet about what does not."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from restock.benchmarks.planted_shop import CUTOFF, make_world
 from restock.dataset import Interactions, simulate
 from restock.evaluation import evaluate, rolling_folds
 from restock.evaluation.backtest import running
+from restock.evaluation.leak_changes import changes
 from restock.evaluation.leaks import ListsOf, World, by_metric, find_leaks
 from restock.models import Candidate
 
@@ -37,6 +39,35 @@ def world() -> World:
 def test_a_planted_mistake_is_found_and_its_twin_is_not(shop: World, kind: str) -> None:
     assert find_leaks(Planted(kind), shop, CUTOFF)
     assert find_leaks(Planted(kind, leaky=False), shop, CUTOFF) == ()
+
+
+@unit
+def test_every_change_keeps_the_past_and_brings_another_future(shop: World) -> None:
+    labelled = shop.orders.assign(item_name="a", category="b", unit_cost=1.0)
+    world = replace(shop, orders=labelled)
+    found = changes(world)
+    assert len(found) == 13
+    orders_stay = ("rows in another order", "what tables say from the cut-off on changed")
+    for name, change in found.items():
+        other = change(world, CUTOFF, np.random.default_rng(0))
+        assert _side(world, True) == _side(other, True), name
+        assert (_side(world, False) == _side(other, False)) is (name in orders_stay)
+        for table in world.tables:
+            known = [_told(one, table) for one in (world, other)]
+            assert known[0] == known[1], (name, table)
+
+
+def _side(world: World, before: bool) -> list[tuple[object, ...]]:
+    """The lines of one side of the cut-off in one order; and later orders under any name."""
+    rows = world.orders[world.before(CUTOFF) == before]
+    named = list(rows if before else rows.drop(columns="order_id"))
+    return sorted(rows[named].astype(str).itertuples(index=False, name=None))
+
+
+def _told(world: World, table: str) -> list[tuple[object, ...]]:
+    rows = world.tables[table]
+    known = rows[(rows["known_at"] < pd.Timestamp(CUTOFF)).to_numpy()]
+    return sorted(known.itertuples(index=False, name=None))
 
 
 @unit
