@@ -66,3 +66,17 @@ def test_a_wrong_file_is_bad_input(
     result = CliRunner().invoke(app, ["link", option, str(file)])
     assert isinstance(result.exception, output.BadUsage) and says in str(result.exception)
     assert not store.list("experiments")
+
+
+def test_the_entry_and_the_pairs_of_the_guide_are_accepted(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "link.md").read_text()
+    entry, pairs = tmp_path / "entry.json", tmp_path / "ahead.json"
+    entry.write_text(guide.split("```json\n")[1].split("```")[0])
+    pairs.write_text(guide.split("as in `")[1].split("`")[0])
+    result = CliRunner().invoke(
+        app, ["link", "--add", str(entry), "--predict", str(pairs), "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert [one["name"] for one in json.loads(result.output)["entries"]] == ["blend-in-france"]
