@@ -164,5 +164,39 @@ class SearchRecord(JobRecord):
         return self.studies
 
 
-TrackedJob: TypeAdapter[NightRecord | SearchRecord] = TypeAdapter(NightRecord | SearchRecord)
-"""Reads a record from the spool: one of the two fits, and only one."""
+class ModelRecord(PartRecord):
+    """One model, as a backtest saw it."""
+
+    model: str
+
+    @property
+    def name(self) -> str:
+        """``blend (pooled)``."""
+        return self.model
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The model."""
+        return {"model": self.model}
+
+
+class BacktestRecord(JobRecord):
+    """A backtest: a part for each model."""
+
+    models: tuple[ModelRecord, ...]
+
+    @property
+    def name(self) -> str:
+        """``backtest 2011-12-10``."""
+        return f"backtest {self.as_of}"
+
+    @property
+    def parts(self) -> Sequence[PartRecord]:
+        """The models."""
+        return self.models
+
+
+TrackedJob: TypeAdapter[NightRecord | SearchRecord | BacktestRecord] = TypeAdapter(
+    NightRecord | SearchRecord | BacktestRecord
+)
+"""Reads a record from the spool: one of them fits, and only one."""
