@@ -83,12 +83,12 @@ def show_analysis(result: "ExperimentResult", address: str) -> None:
     counts = ", ".join(f"{arm} {count:,}" for arm, count in analysis.counts.items())
     _say(f"{result.experiment.name} before {result.as_of}, {result.state}: {counts} customers.")
     _say(_ratio(analysis.sample_ratio_p))
-    for arm in dict.fromkeys(one.arm for one in analysis.effects):
+    for name in dict.fromkeys(one.arm for one in analysis.effects):
         table = _table(
-            f"{arm} against {result.experiment.control}",
+            f"{name} against {result.experiment.control}",
             "metric", "role", "effect (95 %)", "on all days", "p, corrected", "noise taken away",
         )  # fmt: skip
-        for one in (each for each in analysis.effects if each.arm == arm):
+        for one in (each for each in analysis.effects if each.arm == name):
             colour = {True: "green", False: "red", None: "default"}[one.good]
             less = one.variance_reduction
             table.add_row(
@@ -97,11 +97,11 @@ def show_analysis(result: "ExperimentResult", address: str) -> None:
                 "" if less is None else f"{100 * less:.0f} %",
             )  # fmt: skip
         console.print(table)
-    for one in result.shown:
+    for arm in result.shown:
         _say(
-            f"{one.arm}: {one.customers:,} customers were shown {one.items:,} items: "
-            f"{one.clicks:,} clicks, {one.orders:,} orders"
-            + (f"; {one.others:,} saw another arm's lists" if one.others else "")
+            f"{arm.arm}: {arm.customers:,} customers were shown {arm.items:,} items: "
+            f"{arm.clicks:,} clicks, {arm.orders:,} orders"
+            + (f"; {arm.others:,} saw another arm's lists" if arm.others else "")
         )
     console.print(f"[bold]Decision: {DECISIONS[analysis.decision]}.[/] {in_words(analysis)}")
     for reason in (*analysis.reasons, *result.notes):

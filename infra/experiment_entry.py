@@ -63,7 +63,7 @@ def _effect(result: ExperimentResult) -> Effect | None:
     primary = [one for one in result.analysis.effects if one.role == "primary"]
     won = [one for one in primary if one.arm == result.analysis.winner]
     known = [one for one in primary if one.relative is not None]
-    return (won or sorted(known, key=lambda one: -(one.relative or 0.0)) or [None])[0]
+    return max(won or known, key=lambda one: one.relative or 0.0, default=None)
 
 
 def _offline(
