@@ -126,6 +126,24 @@ def test_an_item_is_on_offer_when_others_saw_or_bought_it_close_by(
     assert not seen(alone, orders)(every[:1]).any()
 
 
+def test_a_run_out_of_stock_is_seen_where_an_item_is_in_demand(orders: Interactions) -> None:
+    apple, bread = codes(orders, "apple", "bread")
+    days = pd.date_range("2024-03-01", periods=9)
+    rows = [
+        ("FR", f"c{who}", "plum" if item == "apple" and day == days[4] else item, 1, 0.5, day)
+        for day in days
+        for who, item in [*((n, "apple") for n in range(20)), (30, "bread")]
+    ]
+    names = ["market", "customer_id", "item_id", "position", "propensity", "timestamp"]
+    frame = pd.DataFrame(rows, columns=names).assign(outcome="none", policy="p")
+    log = ShownLists.of(validate_exposures(frame), orders.catalogue)
+    every = np.tile(np.array([apple, bread], np.int32), (log.n, 1))
+    on_offer = seen(log, orders)(every)
+    out = log.day == int(days[4].to_datetime64().astype("datetime64[D]").astype(int))
+    assert not on_offer[out, 0].any() and on_offer[~out, 0].all()
+    assert on_offer[:, 1].all()  # seen once a day: its absence would tell nothing
+
+
 def test_an_item_is_on_offer_on_the_days_that_a_table_tells(
     orders: Interactions, shown: ShownLists
 ) -> None:
