@@ -49,7 +49,8 @@ class OpePolicy(BaseModel):
     """Customers: an interval over fewer says little."""
 
     min_earners: float = Field(default=30.0, ge=0)
-    """Customers' worth of rewards: below, intervals hold the truth less often than 9 in 10."""
+    """Customers' worth of rewards: below, intervals of heavy-tailed rewards hold the truth less
+    often than 9 in 10."""
 
     min_ess: float = Field(default=100.0, ge=0)
     """Effective sample size."""
