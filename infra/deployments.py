@@ -18,8 +18,8 @@ from restock.infra.markets import Markets
 
 PREFECT_FILE = "prefect.yaml"
 AUTOMATIONS = "automations"
-OFTEN = ("nightly", "weekly", "daily")
-"""Tags of what every schedule group has once: retraining, the search, and looking for drift."""
+OFTEN = ("nightly", "weekly", "daily", "backtest")
+"""Tags of what every schedule group has once: retraining, search, looking for drift, backtest."""
 
 
 class DeploymentsError(ValueError):
@@ -206,7 +206,7 @@ def _wrong_automations(folder: Path, declared: PrefectFile) -> Iterable[str]:
 
 
 def _wrong_groups(declared: PrefectFile, markets: Markets) -> Iterable[str]:
-    """Every group has one nightly and one weekly deployment, in its own time zone."""
+    """Every group has one deployment of each kind of ``OFTEN``, in its own time zone."""
     for often in OFTEN:
         runs = [one for one in declared.scheduled if often in one.tags]
         groups = Counter(one.parameters.get("group") for one in runs)

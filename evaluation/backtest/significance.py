@@ -25,18 +25,14 @@ class PairLift(NamedTuple):
     p_value: float
 
 
-def all_pairs(
-    cards: Mapping[str, Sequence[Scorecard]],
-    objective: Objective,
-) -> list[PairLift]:
+def all_pairs(cards: Mapping[str, Sequence[Scorecard]], objective: Objective) -> list[PairLift]:
     """Every pair of models, in the order given, on common folds, paired by customer.
 
-    cards: key → scorecards, one per fold (or fold and market), of the same folds for all.
-    The log-lift and its
-    error are those of ``lift.Measured``, customers with all their windows as clusters; its p
-    is Student's with as many degrees of freedom as customers less one, two-sided, then adjusted
-    over all pairs (Holm 1979). Pairs that cannot be told (fewer than two customers, no spend)
-    are left out.
+    cards: key → scorecards, one per fold (or fold and market, money in one currency), of the
+    same folds for all. The log-lift and its error are those of ``lift.Measured``, customers with
+    all their windows as clusters; its p is Student's with as many degrees of freedom as customers
+    less one, two-sided, then adjusted over all pairs (Holm 1979). Pairs that cannot be told (fewer
+    than two customers, no spend) are left out.
     """
     found: dict[tuple[str, str], LogLift] = {}
     for one, other in combinations(cards, 2):

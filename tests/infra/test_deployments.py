@@ -32,8 +32,8 @@ Edit = Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("often", ["nightly", "weekly", "daily"])
-def test_every_market_is_retrained_and_looked_at_every_day_and_searched_every_week(
+@pytest.mark.parametrize("often", OFTEN)
+def test_every_market_is_retrained_and_looked_at_every_day_searched_and_tested_every_week(
     often: str,
 ) -> None:
     markets = load_markets()
@@ -73,12 +73,14 @@ def test_a_search_begins_after_the_night_of_its_group_and_ends_before_the_next()
         minute, hour, _, _, day = one.schedules[0].cron.split()
         often = next(tag for tag in one.tags if tag in OFTEN)
         begins[one.parameters["group"], often] = 60 * int(hour) + int(minute)
-        assert day == ("0" if often == "weekly" else "*")
+        assert day == ("0" if often in ("weekly", "backtest") else "*")
         if often == "weekly":
             hours = one.parameters["budget_seconds"] / 3600
             assert hours + begins[one.parameters["group"], often] / 60 < 24
     for group in load_markets().schedule_groups:
         assert begins[group, "weekly"] >= begins[group, "nightly"] + 60
+        # the search has ended: its budget is an hour
+        assert begins[group, "backtest"] >= begins[group, "weekly"] + 60
         assert begins[group, "daily"] >= begins[group, "nightly"] + 60  # the night is done
 
 
@@ -107,7 +109,8 @@ def _first(declared: dict[str, Any]) -> dict[str, Any]:
         (lambda d: d["deployments"].pop(6), "americas: 0 nightly deployments"),
         (lambda d: d["deployments"].pop(13), "americas: 0 weekly deployments"),
         (lambda d: d["deployments"].pop(20), "americas: 0 daily deployments"),
-        (lambda d: d["deployments"].pop(22), "no deployment 'respond/respond'"),
+        (lambda d: d["deployments"].pop(27), "americas: 0 backtest deployments"),
+        (lambda d: d["deployments"].pop(29), "no deployment 'respond/respond'"),
         (lambda d: d["deployments"].append(_first(d)), "east-asia: declared 2 times"),
         (lambda d: _first(d)["schedules"][0].update(active=False), "east-asia: 0 nightly"),
     ],
@@ -165,7 +168,9 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
 
     groups = load_markets().schedule_groups
     deployments = {one["id"]: one for one in ask(prefect_api, "/deployments/filter")}
-    names = [f"{often}{group}" for group in groups for often in ("", "search-", "drift-")]
+    names = [
+        f"{often}{group}" for group in groups for often in ("", "search-", "drift-", "backtest-")
+    ]
     names += ["monitor", "respond", "alert", "alert"]
     assert sorted(one["name"] for one in deployments.values()) == sorted(names)
     started = {id for id, one in deployments.items() if one["name"] in ("respond", "alert")}
@@ -186,8 +191,9 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
         zone = ZoneInfo(groups[one["parameters"]["group"]])
         due = datetime.fromisoformat(run["expected_start_time"]).astimezone(zone)
         often = next(tag for tag in one["tags"] if tag in OFTEN)
-        assert (due.hour, due.minute) == ({"nightly": 4, "daily": 5, "weekly": 7}[often], 10)
-        assert due.weekday() == 6 or often != "weekly"
+        hour = {"nightly": 4, "daily": 5, "weekly": 7, "backtest": 9}[often]
+        assert (due.hour, due.minute) == (hour, 10)
+        assert due.weekday() == 6 or often not in ("weekly", "backtest")
     automations = ask(prefect_api, "/automations/filter", automations=zombies)
     assert [one["enabled"] for one in automations] == [False]  # switched off by hand: stays off
     drift = ask(
