@@ -7,6 +7,7 @@ import pandas as pd
 from restock.dataset import Interactions
 from restock.dataset import columns as c
 from restock.dataset import exposures as e
+from restock.dataset.catalogue import IntArray
 from restock.evaluation.experiments import Analysis, analyze, sample_ratio_p
 from restock.evaluation.experiments.arms import ARM
 from restock.evaluation.experiments.record import Experiment
@@ -28,6 +29,7 @@ def analysis_of(
     Everybody who was assigned counts, whether or not he was shown anything: who comes to be shown
     something may depend on the arm. ValueError before its first day is over.
     """
+    codes_of(experiment, assignment, interactions)
     start, end = experiment.period
     as_of = min(interactions.as_of_date, end)
     if as_of <= start:
@@ -37,7 +39,7 @@ def analysis_of(
         )
     whole = as_of == end
     analysis = _analysis(experiment, assignment, interactions, declared, as_of, whole=whole)
-    shown = () if exposures is None else _shown(experiment, assignment, exposures)
+    shown = () if exposures is None else shown_to(experiment, assignment, exposures)
     notes = []
     if not whole:
         notes.append(
@@ -72,7 +74,7 @@ def _analysis(
     whole: bool,
     primary_only: bool = False,
 ) -> Analysis:
-    codes = interactions.catalogue.customer_codes(assignment[c.CUSTOMER].tolist())
+    codes = codes_of(experiment, assignment, interactions)
     start = experiment.period[0]
     units = outcomes(interactions, declared, codes, start, as_of, experiment.before_days)
     units[ARM] = assignment[ARM].to_numpy()
@@ -88,6 +90,22 @@ def _analysis(
         cluster=cluster,
         looks="fixed" if whole else "anytime",
     )
+
+
+def codes_of(
+    experiment: Experiment, assignment: pd.DataFrame, interactions: Interactions
+) -> IntArray:
+    """The codes of those assigned (int32). ValueError when the orders do not know them all:
+    everybody had ordered before he was assigned."""
+    there = interactions.catalogue.customers["id"].to_pandas()
+    missing = assignment.loc[~assignment[c.CUSTOMER].isin(there), c.CUSTOMER]
+    if len(missing):
+        raise ValueError(
+            f"{len(missing)} of the {len(assignment)} customers assigned to {experiment.name}, as "
+            f"{missing.iloc[0]!r}, have no order here: take the orders that they were assigned "
+            "from, and the later ones"
+        )
+    return interactions.catalogue.customer_codes(assignment[c.CUSTOMER].tolist())
 
 
 def _looks(
@@ -120,7 +138,7 @@ def _looks(
     return tuple(found)
 
 
-def _shown(
+def shown_to(
     experiment: Experiment, assignment: pd.DataFrame, exposures: pd.DataFrame
 ) -> tuple[Shown, ...]:
     """What each arm's customers were shown. A policy of the log is the arm, or its plan's key."""

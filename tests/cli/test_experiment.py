@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from restock.cli.main import app
 from restock.cli.output import BadUsage
-from restock.dataset import simulate
 from restock.infra.experiment_rehearsal import World, make_world
 from restock.infra.link_ledger import read_entries
 from restock.infra.local_store import LocalStore
@@ -37,14 +36,14 @@ def invoke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Invoke:
 
 
 @pytest.fixture
-def assigned(invoke: Invoke, world: Path) -> dict[str, str]:
+def assigned(invoke: Invoke, world: Path) -> dict[str, int]:
     """An experiment of two weeks, with its customers."""
     orders = ["--orders", str(world / "orders.parquet")]
     drafted = invoke("design", "a-test", *orders, *ARMS, "--effect", "5")
     assert drafted.exit_code == 0, drafted.output
     done = invoke("assign", "a-test", *orders, "--start", "2025-07-25", "--days", "14", "--json")
     assert done.exit_code == 0, done.output
-    counts: dict[str, str] = json.loads(done.stdout)["counts"]
+    counts: dict[str, int] = json.loads(done.stdout)["counts"]
     return counts
 
 
@@ -92,14 +91,19 @@ def test_lost_customers_make_it_invalid(
     table = pd.read_parquet(path)
     lost = table[table["arm"] == "control"].index[::2]
     table.drop(index=lost).to_parquet(path, index=False)
-    first = World(customers={"FR": 1}).first
-    untouched = simulate(customers={"FR": 250}, items=60, days=220, seed=0, start=first)
-    untouched.orders.to_parquet(tmp_path / "o.parquet")
-    here = ["--orders", str(tmp_path / "o.parquet"), "--as-of", "2025-08-08"]
+    assert invoke("rehearse", "a-test", "--folder", str(world)).exit_code == 0
+    here = ["--orders", str(world / "orders.parquet"), "--as-of", "2025-08-08"]
     done = invoke("analyze", "a-test", *here)
     assert done.exit_code == 1
     assert "did NOT get their shares" in done.stdout and "Decision: invalid" in done.stdout
     assert read_entries(LocalStore(tmp_path / "store")) == []
+
+
+def test_orders_of_other_customers_are_not_analyzed(
+    invoke: Invoke, assigned: dict[str, int]
+) -> None:
+    done = invoke("analyze", "a-test", "--as-of", "2011-12-09")
+    assert "244 of the 244 customers assigned to a-test" in str(done.exception)
 
 
 def test_a_market_that_is_too_small_is_told_so(invoke: Invoke, world: Path) -> None:
