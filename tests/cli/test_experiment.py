@@ -100,9 +100,12 @@ def test_lost_customers_make_it_invalid(
 
 
 def test_orders_of_other_customers_are_not_analyzed(
-    invoke: Invoke, assigned: dict[str, int]
+    invoke: Invoke, assigned: dict[str, int], world: Path, tmp_path: Path
 ) -> None:
-    done = invoke("analyze", "a-test", "--as-of", "2011-12-09")
+    others = pd.read_parquet(world / "orders.parquet")
+    others = others.assign(customer_id="X" + others["customer_id"])
+    others.to_parquet(tmp_path / "others.parquet")
+    done = invoke("analyze", "a-test", "--orders", str(tmp_path / "others.parquet"))
     assert "244 of the 244 customers assigned to a-test" in str(done.exception)
 
 
