@@ -95,7 +95,7 @@ def test_a_lift_is_foretold_with_an_interval_that_holds_it() -> None:
     assert ((low <= truth) & (truth <= high)).mean() > 0.85
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(3, 15), error=st.sampled_from([0.002, 0.02]))
 def test_order_and_the_naming_of_arms_change_nothing(seed: int, n: int, error: float) -> None:
     known = entries(n, seed=seed, error=error)
@@ -112,7 +112,7 @@ def test_order_and_the_naming_of_arms_change_nothing(seed: int, n: int, error: f
     assert against.error == pytest.approx(expected.error, rel=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(0, 15), error=st.floats(1e-6, 10.0))
 def test_weights_are_an_objective_whatever_was_measured(seed: int, n: int, error: float) -> None:
     link = learn(entries(n, seed=seed, error=error, misfit=0.05))
@@ -121,7 +121,7 @@ def test_weights_are_an_objective_whatever_was_measured(seed: int, n: int, error
     assert link.objective.guardrails == Objective().guardrails
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_noisier_the_tests_the_nearer_the_weights_to_the_declared(seed: int) -> None:
     exact = entries(12, seed=seed, error=0.001)
@@ -133,7 +133,7 @@ def test_the_noisier_the_tests_the_nearer_the_weights_to_the_declared(seed: int)
     assert noisy[-1] < 0.01
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000), lift=st.floats(-1, 1))
 def test_an_experiment_that_measured_nothing_teaches_nothing(seed: int, lift: float) -> None:
     known = entries(8, seed=seed)
