@@ -138,7 +138,15 @@ def fix(store: Store, experiment: Experiment, assignment: pd.DataFrame) -> None:
         raise NoExperiment(f"{experiment.name} was assigned meanwhile, from {now.start}: see list")
     buffer = io.BytesIO()
     assignment.to_parquet(buffer, index=False, compression="zstd")
-    store.put(key_of(experiment.name, "assignment.parquet"), buffer.getvalue())
+    table = key_of(experiment.name, "assignment.parquet")
+    try:
+        store.compare_and_swap(table, buffer.getvalue(), None)
+    except Conflict:
+        if not read_assignment(store, experiment.name).equals(assignment):
+            raise NoExperiment(
+                f"customers were assigned to {experiment.name} already, and they are others than "
+                "these: assign it from the same orders and tables, or give it another name"
+            ) from None
     if now != experiment:
         swap(store, key, _bytes(experiment), found.etag)
 

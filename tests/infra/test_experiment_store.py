@@ -129,6 +129,21 @@ def test_assigning_again_changes_nothing_though_there_are_more_customers(
         assign(store, fixed, many, load_markets(), START, 14)
 
 
+def test_who_was_assigned_first_stays_when_two_assign_at_once(
+    store: LocalStore, many: Interactions
+) -> None:
+    _, first = run(store, draft(), many)
+    put = store.get("experiments/a-test/experiment.json")
+    store.compare_and_swap(
+        "experiments/a-test/experiment.json", draft().model_dump_json().encode(), put.etag
+    )  # as another process saw it before the first was done
+    with pytest.raises(NoExperiment, match="others than these"):
+        assign(store, draft(), orders(2500), load_markets(), START, 28)
+    pd.testing.assert_frame_equal(read_assignment(store, "a-test"), first)
+    _, same = assign(store, draft(), many, load_markets(), START, 28)
+    pd.testing.assert_frame_equal(same, first)
+
+
 def test_those_assigned_are_known_before_the_start_and_their_shares_are_checked(
     store: LocalStore, many: Interactions
 ) -> None:
