@@ -76,20 +76,19 @@ def finished(store: Store, token: str) -> set[str]:
     return {entry.key.rpartition("/")[2].removesuffix(".npz") for entry in entries}
 
 
-def clear_done(store: Store, token: str) -> None:
-    """Remove the units, once the record is written."""
-    for entry in store.list(f"{FOLDER}/{token}/done"):
-        store.delete(entry.key)
-
-
-def put_result(store: Store, result: BacktestResult, page: str) -> BacktestResult:
-    """Write the page and the record; returns the record with the page's address."""
+def put_page(store: Store, result: BacktestResult, page: str) -> BacktestResult:
+    """Write the page; returns the record with its address."""
     key = f"{REPORTS}/{result.token}.html"
     path = store.local(key)
-    result = result.model_copy(update={"report": str(path) if path else f"{store.uri}/{key}"})
     store.put(key, page.encode())
+    return result.model_copy(update={"report": str(path) if path else f"{store.uri}/{key}"})
+
+
+def put_result(store: Store, result: BacktestResult) -> None:
+    """Write the record, and remove the units: from here on the backtest is done."""
     store.put(f"{REPORTS}/{result.token}.json", result.bytes())
-    return result
+    for entry in store.list(f"{FOLDER}/{result.token}/done"):
+        store.delete(entry.key)
 
 
 def get_result(store: Store, token: str) -> BacktestResult | None:

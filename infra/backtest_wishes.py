@@ -1,7 +1,7 @@
 """What may be asked of a backtest, and what it does unasked."""
 
 import datetime as dt
-from typing import get_args
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class Wishes(Record):
 
     models: tuple[Candidate, ...] = ()
     windows: int = Field(default=WINDOWS, ge=1)
-    ages: tuple[int, ...] = AGES
+    ages: tuple[Annotated[int, Field(ge=0)], ...] = AGES
     instead: Candidate | None = None
     since: dt.date | None = None
 

@@ -98,9 +98,9 @@ def finish(
     result = result.model_copy(
         update={"seconds": round(seconds, 1), "core_use": round(cpu / (cores * seconds), 3)}
     )
-    if not result.failed:
-        result = backtest_store.put_result(store, result, render(result))
-        backtest_store.clear_done(store, run.token)
+    result = backtest_store.put_page(store, result, render(result))
+    if not result.failed:  # else the same command tries again what failed
+        backtest_store.put_result(store, result)
     return result
 
 
