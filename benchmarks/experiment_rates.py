@@ -113,8 +113,8 @@ def analyzed(control: FloatArray, treatment: FloatArray) -> Found:
 
 
 def split(units: int, draws: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Every unit in one of two arms at random: weights of both (draws × units, float32)."""
-    treated = (generator.random((draws, units), dtype=np.float32) < 0.5).astype(np.float32)
+    """Every unit in one of two arms at random: weights of both (draws × units, float64)."""
+    treated = (generator.random((draws, units), dtype=np.float32) < 0.5).astype(np.float64)
     return 1 - treated, treated
 
 

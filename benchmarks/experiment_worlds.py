@@ -12,7 +12,7 @@ from restock.evaluation.experiments import customer_outcomes
 from restock.evaluation.folds import FloatArray
 
 DAYS, BEFORE = 28, 84
-SIMULATED = 6000
+SIMULATED = 20_000
 STORE_SIZE, STORE_SPREAD = 12, 0.8
 
 
@@ -28,9 +28,9 @@ class World:
     start: dt.date
 
     @classmethod
-    def simulated(cls) -> "World":
+    def simulated(cls, customers: int = SIMULATED, seed: int = 6) -> "World":
         """One market of the fitted simulator."""
-        made = simulate(customers={"FR": SIMULATED}, items=2000, days=365, seed=6)
+        made = simulate(customers={"FR": customers}, items=2000, days=140, seed=seed)
         orders = made.interactions()
         return cls("simulator", orders, orders.as_of_date - dt.timedelta(days=DAYS))
 

@@ -29,7 +29,7 @@ def clustered(units: pd.DataFrame, cluster: str) -> pd.DataFrame:
     arms = units.groupby(cluster)[ARM].nunique()
     if (arms > 1).any():
         raise ValueError(
-            f"cluster {arms.index[arms > 1][0]!r} has customers in {int(arms.max())} arms: draw "
+            f"cluster {arms.index[arms > 1][0]} has customers in {int(arms.max())} arms: draw "
             "clusters, not customers, or analyze without clusters"
         )
     # as many before as during: tea-tasting wants a column for each

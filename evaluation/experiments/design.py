@@ -1,5 +1,6 @@
 """How large and how long an experiment has to be, from what customers did before."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -145,7 +146,8 @@ def _solved(
     return {
         "effect": float(result.rel_effect_size),
         "n": float(result.n_obs),
-        "power": float(result.power),
+        # scipy's non-central t is NaN where an effect is so large that it cannot be missed
+        "power": 1.0 if math.isnan(result.power) else float(result.power),
     }
 
 
