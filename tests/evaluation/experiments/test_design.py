@@ -19,7 +19,12 @@ FEW = settings(max_examples=3, deadline=None)
 @pytest.mark.parametrize("cuped", [True, False])
 def test_it_is_tea_tastings_arithmetic(cuped: bool) -> None:
     test = tt.Mean(
-        "revenue", "revenue_before" if cuped else None, rel_effect_size=0.1, power=0.9, alpha=0.05
+        "revenue",
+        "revenue_before" if cuped else None,
+        rel_effect_size=0.1,
+        power=0.9,
+        alpha=0.05,
+        use_t=False,
     )
     found = test.solve_power(PAST, "n_obs")[0]
     assert power(PAST, REVENUE, effect=0.1, power=0.9, cuped=cuped).customers == found.n_obs
