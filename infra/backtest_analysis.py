@@ -18,7 +18,6 @@ from restock.evaluation.estimates import Mean, mean_over_folds
 from restock.evaluation.objective import Objective
 from restock.evaluation.scorecard import Scorecard
 from restock.infra.backtest_money import what_if
-from restock.infra.backtest_plan import BacktestRun
 from restock.infra.backtest_result import (
     Aged,
     BacktestResult,
@@ -28,6 +27,7 @@ from restock.infra.backtest_result import (
     Pair,
     WindowResult,
 )
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from restock.evaluation.backtest.what_if import Captured, captured, together
 from restock.evaluation.estimates import Mean
 from restock.evaluation.scorecard import Scorecard
-from restock.infra.backtest_plan import BacktestRun
 from restock.infra.backtest_result import WhatIf, WhatIfMarket
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.markets import Markets
 from restock.infra.night import Estimate
 

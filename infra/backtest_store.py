@@ -15,8 +15,8 @@ import numpy as np
 from restock.evaluation.backtest.grid import FitUnit
 from restock.evaluation.backtest.running import AgedJudgement
 from restock.infra import judgements
-from restock.infra.backtest_plan import BacktestRun
 from restock.infra.backtest_result import BacktestResult
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.records import TOKEN_PATTERN
 from restock.infra.store import NotFound, Store
 

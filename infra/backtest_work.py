@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from restock.evaluation.backtest.grid import FitUnit
 from restock.evaluation.backtest.running import run_unit
 from restock.infra import backtest_store
-from restock.infra.backtest_plan import BacktestRun
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.settings import Settings
 from restock.infra.snapshots import open_snapshot
 from restock.infra.store import open_store

@@ -13,9 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from restock.evaluation.backtest.grid import FitUnit
 from restock.infra import backtest_store, backtest_summary, tracking
 from restock.infra.backtest_analysis import conclude
-from restock.infra.backtest_plan import BacktestRun, plan_backtest
+from restock.infra.backtest_plan import plan_backtest
 from restock.infra.backtest_report import render
 from restock.infra.backtest_result import BacktestResult
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.backtest_tracking import backtest_record
 from restock.infra.backtest_wishes import Wishes
 from restock.infra.backtest_work import Worked, do_units

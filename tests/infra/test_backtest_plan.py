@@ -11,8 +11,9 @@ from restock.dataset import simulate
 from restock.evaluation.backtest.running import run_unit
 from restock.infra import backtest_store
 from restock.infra.backtest_analysis import conclude
-from restock.infra.backtest_plan import BacktestRun, plan_backtest
+from restock.infra.backtest_plan import plan_backtest
 from restock.infra.backtest_report import render
+from restock.infra.backtest_run import BacktestRun
 from restock.infra.backtest_summary import summary_rows
 from restock.infra.backtest_tracking import backtest_record
 from restock.infra.backtest_wishes import MODELS, Wishes, read_model
