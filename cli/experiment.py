@@ -8,7 +8,7 @@ import typer
 
 from restock.cli import experiment_tables as tables
 from restock.cli import options
-from restock.cli.experiment_input import Here, bad_orders, day, draft_of
+from restock.cli.experiment_input import Here, bad_orders, day, draft_of, numbers
 from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, TimeFormat
 from restock.cli.output import JSON, BadUsage, bad_input, print_json
 
@@ -79,7 +79,7 @@ def design(
     wanted = options.codes(markets) or []
     if not wanted:
         raise BadUsage("--markets names no market: write it as FR,DE")
-    if not 0 < power < 1 or effect <= 0:
+    if not 0 < power < 1 or not effect > 0:
         raise BadUsage(f"--power {power} lies between 0 and 1, --effect {effect} above 0")
     with bad_input(ValueError):
         draft = draft_of(
@@ -240,9 +240,10 @@ def rehearse(
 
     with bad_input(ValueError):
         if name is None:
-            sizes = options.pairs("--customers", customers, "FR=1000,DE=500") or {}
+            sizes = numbers("--customers", customers, "FR=1000,DE=500")
             world = World(
-                customers={market: int(size) for market, size in sizes.items()},
+                # the record refuses what is no whole number
+                customers=sizes,  # type: ignore[arg-type]
                 service=candidate(service),
                 browse=browse,
                 effect=response,

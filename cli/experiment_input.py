@@ -60,6 +60,15 @@ def day(option: str, text: str) -> dt.date:
         raise BadUsage(f"{option} {text!r} is no date: write it as 2026-03-02") from None
 
 
+def numbers(option: str, text: str | None, example: str) -> dict[str, float]:
+    """``a=1,b=2`` as numbers; none where nothing was said. BadUsage shows the example."""
+    found = options.pairs(option, text, example) or {}
+    try:
+        return {name: float(number) for name, number in found.items()}
+    except ValueError:
+        raise BadUsage(f"{option} {text}: write numbers, as in {example}") from None
+
+
 def draft_of(
     name: str,
     markets: list[str],
@@ -86,16 +95,15 @@ def draft_of(
         arm: Candidate(name=one.name, config=one.resolved, scope=one.scope)
         for arm, one in chosen.items()
     }
-    given = options.pairs("--shares", shares, "control=0.8,treatment=0.2")
-    bounds = options.pairs("--guardrails", guardrails, "orders=0.02") or {}
-    parts = {arm: float(part) for arm, part in given.items()} if given else {}
+    parts = numbers("--shares", shares, "control=0.8,treatment=0.2")
+    bounds = numbers("--guardrails", guardrails, "orders=0.02")
     if parts and parts.keys() != set(names):
         raise ValueError(f"--shares names {', '.join(parts)}, --arms {', '.join(names)}")
     return Experiment(
         name=name,
         markets=tuple(markets),
         metric=metric,
-        guardrails={metric: float(margin) for metric, margin in bounds.items()},
+        guardrails=bounds,
         arms={arm: parts.get(arm, 1 / len(names)) for arm in names},
         control=names[0] if names else "",
         plans=plans,

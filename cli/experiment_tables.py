@@ -41,10 +41,12 @@ def show_design(found: "Design", name: str | None) -> None:
         )  # fmt: skip
     console.print(table)
     _say(f"{found.advice}.")
-    if name:
+    if name and found.weeks is None:
+        _say(f"Saved as a draft, which should not run as it is: design {name} again.")
+    elif name:
         _say(
             f"Saved as a draft. Next: restock experiment assign {name} --start DAY "
-            f"--days {7 * (found.weeks or found.rows[-1].weeks)}"
+            f"--days {7 * (found.weeks or 0)}"
         )
 
 

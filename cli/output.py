@@ -41,4 +41,16 @@ def bad_input(*kinds: type[Exception]) -> Iterator[None]:
         if TRACEBACK:
             raise
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise BadUsage(str(message)) from error
+        raise BadUsage(_faults(error) or str(message)) from error
+
+
+def _faults(error: Exception) -> str:
+    """What a record refused, fault by fault, without what only programmers need."""
+    from pydantic import ValidationError
+
+    found = []
+    for one in error.errors() if isinstance(error, ValidationError) else ():
+        about = ".".join(str(part) for part in one["loc"])
+        said = one["msg"].removeprefix("Value error, ")
+        found.append(f"{about} {one['input']!r}: {said}" if about else said)
+    return "; ".join(found)

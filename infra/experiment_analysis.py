@@ -11,6 +11,7 @@ from restock.dataset.catalogue import IntArray
 from restock.evaluation.experiments import Analysis, analyze, sample_ratio_p
 from restock.evaluation.experiments.arms import ARM
 from restock.evaluation.experiments.record import Experiment
+from restock.evaluation.experiments.sample_ratio import MISMATCH
 from restock.infra.experiment_result import ExperimentResult, Look, Shown
 from restock.infra.experiment_units import CLUSTER, outcomes
 from restock.infra.markets import Markets
@@ -39,7 +40,8 @@ def analysis_of(
         )
     whole = as_of == end
     analysis = _analysis(experiment, assignment, interactions, declared, as_of, whole=whole)
-    shown = () if exposures is None else shown_to(experiment, assignment, exposures)
+    shown = () if exposures is None else shown_to(experiment, assignment, exposures, as_of)
+    shown_ratio = _shown_ratio(experiment, shown)
     notes = []
     if not whole:
         notes.append(
@@ -48,6 +50,11 @@ def analysis_of(
     if any(one.others for one in shown):
         notes.append(
             "customers were shown lists of an arm that is not theirs: effects are too small by it"
+        )
+    if shown_ratio is not None and shown_ratio < MISMATCH:
+        notes.append(
+            f"those who were shown a list do not have the arms' shares (p = {shown_ratio:.1g}): "
+            "lists were lost on one side, or an arm changed who comes; find out which, first"
         )
     several = len(experiment.markets) > 1
     market = declared.of(experiment.markets[0])
@@ -59,7 +66,7 @@ def analysis_of(
         analysis=analysis,
         looks=_looks(experiment, assignment, interactions, declared, as_of),
         shown=shown,
-        shown_ratio_p=_shown_ratio(experiment, shown),
+        shown_ratio_p=shown_ratio,
         notes=tuple(notes),
     )
 
@@ -139,14 +146,19 @@ def _looks(
 
 
 def shown_to(
-    experiment: Experiment, assignment: pd.DataFrame, exposures: pd.DataFrame
+    experiment: Experiment, assignment: pd.DataFrame, exposures: pd.DataFrame, as_of: dt.date
 ) -> tuple[Shown, ...]:
-    """What each arm's customers were shown. A policy of the log is the arm, or its plan's key."""
+    """What each arm's customers were shown before ``as_of``.
+
+    A policy of the log is the arm, or the key of its plan where no other arm has the same.
+    """
     start, end = experiment.period
     day = exposures[e.TIME]
-    during = exposures[(day >= pd.Timestamp(start)) & (day < pd.Timestamp(end))]
+    known = (day >= pd.Timestamp(start)) & (day < pd.Timestamp(min(as_of, end)))
+    during = exposures[known]
     log = during.merge(assignment[[c.CUSTOMER, c.MARKET, ARM]], on=[c.CUSTOMER, c.MARKET])
-    arm_of = {plan.key: arm for arm, plan in experiment.plans.items()}
+    keys = [plan.key for plan in experiment.plans.values()]
+    arm_of = {plan.key: arm for arm, plan in experiment.plans.items() if keys.count(plan.key) == 1}
     arm_of |= {arm: arm for arm in experiment.arms}
     meant = log[e.POLICY].map(arm_of)
     astray = meant.notna() & (meant != log[ARM])

@@ -184,13 +184,16 @@ def _advice(experiment: Experiment, rows: Sequence[DesignRow], weeks: int | None
     if weeks is not None:
         row = next(row for row in rows if row.cuped and row.weeks == weeks)
         return (
-            f"{weeks} weeks suffice to find {effect}: {row.needed:,} of {row.customers:,} "
-            "customers are needed, taking the time before into account (CUPED)"
+            f"{weeks} {'week suffices' if weeks == 1 else 'weeks suffice'} to find {effect}: "
+            f"{row.needed:,} of {row.customers:,} customers are needed, taking the time before "
+            "into account (CUPED)"
         )
     best = min((row for row in rows if row.cuped), key=lambda row: row.smallest)
+    markets = " and ".join(experiment.markets)
     return (
-        f"{', '.join(experiment.markets)} is too small to find {effect}: with all "
-        f"{best.customers:,} customers {best.weeks} weeks find {best.smallest:.1%} at best. Test "
-        "several markets together, a metric with less noise (orders, lines), or a larger change; "
-        "a test that is too small mostly says nothing, and exaggerates when it speaks"
+        f"{markets} {'is' if len(experiment.markets) == 1 else 'are'} too small to find {effect}: "
+        f"with all {best.customers:,} customers {best.weeks} weeks find {best.smallest:.1%} at "
+        "best. Test several markets together, a metric with less noise (orders, lines), or a "
+        "larger change; a test that is too small mostly says nothing, and exaggerates when it "
+        "speaks"
     )

@@ -12,6 +12,7 @@ from restock.infra.experiment_analysis import shown_to
 from restock.infra.experiment_page import effect, keep, render
 from restock.infra.experiment_result import ExperimentResult, Look
 from restock.infra.local_store import LocalStore
+from restock.models import Candidate
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +87,18 @@ def test_lists_of_another_arm_are_counted() -> None:
     log["timestamp"] = pd.Timestamp("2026-03-05 10:00")
     log.loc[5, "timestamp"] = pd.Timestamp("2026-03-01 10:00")  # before the start
     log["outcome"] = ["click", "none", "order", "order", "none", "none"]
-    control, treatment = shown_to(EXPERIMENT, assignment, log)
+    control, treatment = shown_to(EXPERIMENT, assignment, log, EXPERIMENT.period[1])
     assert (control.customers, control.others, control.clicks, control.orders) == (2, 1, 1, 0)
     assert (treatment.customers, treatment.others, treatment.orders) == (2, 0, 2)
+    before, after = (shown_to(EXPERIMENT, assignment, log, dt.date(2026, 3, day)) for day in (5, 6))
+    assert [one.items for one in before] == [0, 0] and [one.items for one in after] == [2, 2]
+
+
+def test_arms_of_one_plan_show_nothing_astray() -> None:
+    plan = Candidate(name="popular")
+    same = EXPERIMENT.model_copy(update={"plans": {"control": plan, "treatment": plan}})
+    assignment = pd.DataFrame({"customer_id": ["a", "b"], "market": "FR"})
+    assignment["arm"] = ["control", "treatment"]
+    log = assignment.drop(columns="arm").assign(policy=plan.key, outcome="none")
+    log["timestamp"] = pd.Timestamp("2026-03-05 10:00")
+    assert [one.others for one in shown_to(same, assignment, log, same.period[1])] == [0, 0]
