@@ -21,6 +21,7 @@ from restock.benchmarks.proof_link import (
 )
 from restock.evaluation.folds import FloatArray
 from restock.evaluation.link.fit import fit
+from restock.evaluation.link.learning import BESIDE
 
 INK, POINT, TESTED = "#1f2937", "#2f6fab", "#e4572e"
 
@@ -32,7 +33,8 @@ def draw(to: Path) -> None:
     arms = random.choice([-1.0, 1.0], PAIRS)
     deltas, lift = pairs.deltas[drawn] * arms[:, None], pairs.lift[0, drawn] * arms
     errors, measured = pairs.errors[drawn], lift[:TESTS] + ERROR * random.normal(size=TESTS)
-    known = fit(deltas[:TESTS], errors[:TESTS], measured, np.full(TESTS, ERROR), DECLARED)
+    noise = np.full(TESTS, ERROR)
+    known = fit(deltas[:TESTS], errors[:TESTS], measured, noise, DECLARED, len(BESIDE))
     mean, _ = known.lifts(deltas, errors)
     figure, axes = plt.subplots(1, 2, figsize=(12, 5.2), constrained_layout=True)
     _panel(axes[0], deltas @ DECLARED, lift, "log utility under the declared weights, offline")

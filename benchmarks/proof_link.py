@@ -40,14 +40,14 @@ from restock.evaluation import Objective
 from restock.evaluation.folds import FloatArray
 from restock.evaluation.link import Ahead, Entry, learn, offline_deltas
 from restock.evaluation.link.fit import fit
-from restock.evaluation.link.learning import WEIGHED
+from restock.evaluation.link.learning import BESIDE, WEIGHED
 from restock.evaluation.metrics import metric_name
 
 SEEDS = (11, 12)
 PAIRS, TESTS, ERROR, OPE_ERROR = 200, 10, 0.007, 0.02
 REPETITIONS = 100
 USUAL, UNSATURATED = Shoppers(), Shoppers(half=0.2)
-METRICS = tuple(metric_name(stem, 10) for stem in WEIGHED)
+METRICS = tuple(metric_name(stem, 10) for stem in (*WEIGHED, *BESIDE))
 DECLARED = np.array([Objective().shares.get(name, 0.0) for name in METRICS])
 
 
@@ -93,7 +93,9 @@ def repeat(pairs: Pairs, response: int, tests: int, random: np.random.Generator)
     deltas, errors = pairs.deltas[drawn] * arms[:, None], pairs.errors[drawn]
     lift = pairs.lift[response, drawn] * arms
     measured = lift[:tests] + ERROR * random.normal(size=tests)
-    known = fit(deltas[:tests], errors[:tests], measured, np.full(tests, ERROR), DECLARED)
+    known = fit(
+        deltas[:tests], errors[:tests], measured, np.full(tests, ERROR), DECLARED, len(BESIDE)
+    )
     rest, truth = deltas[tests:], lift[tests:]
     mean, deviation = known.lifts(rest, errors[tests:])
     before = rest @ DECLARED
@@ -171,7 +173,7 @@ def figures() -> Iterator[Figure]:
     ]
     yield spread("link_tau.with_ope", [tau for tau, _ in joined], "tau")
     yield spread("link_sign_accuracy.with_ope", [sign for _, sign in joined], "share")
-    best = [order(w.deltas @ nnls(w.deltas, w.lift[0])[0], w.lift[0]) for w in worlds]
+    best = [ceiling(world) for world in worlds]
     for at, name in enumerate(METRICS):
         alone = [order(world.deltas[:, at], world.lift[0]) for world in worlds]
         yield Figure(f"link_tau.{name}", float(np.mean([tau for tau, _ in alone])), "tau")
@@ -192,6 +194,12 @@ def figures() -> Iterator[Figure]:
     yield spread(
         "link_sign_accuracy.unsaturated.declared", [one.sign_declared for one in other], "share"
     )
+
+
+def ceiling(pairs: Pairs) -> tuple[float, float]:
+    """Tau and signs of the best non-negative weights, by least squares over all pairs."""
+    deltas, lift = pairs.deltas[:, : len(WEIGHED)], pairs.lift[0]
+    return order(deltas @ nnls(deltas, lift)[0], lift)
 
 
 def spread(name: str, values: list[float], unit: str) -> Figure:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 
-METRIC_VERSION = 1  # raise it when a formula changes: old scorecards then no longer compare
+METRIC_VERSION = 2  # raise it when a formula changes: old scorecards then no longer compare
 TIE_RULE = "lower item code first"
 
 BoolArray = NDArray[np.bool_]
@@ -100,6 +100,16 @@ class Fold:
         buyers = np.bincount(self.train.pairs.item, minlength=self.train.n_items)
         share = buyers / max(self.train.customers.size, 1)
         return np.where(buyers > 0, -np.log2(np.where(buyers > 0, share, 1.0)), np.nan)
+
+    @cached_property
+    def line_value(self) -> FloatArray:
+        """What an order line of each item usually comes to, before the cut-off: the mean, in the
+        market's currency (float64, items); 0 for items that nobody bought.
+        """
+        lines, n_items = self.train, self.train.n_items
+        count = np.bincount(lines.item, minlength=n_items)
+        value = np.bincount(lines.item, weights=lines.value, minlength=n_items)
+        return value / np.maximum(count, 1)
 
     @cached_property
     def hash(self) -> str:

@@ -31,7 +31,7 @@ AVERAGED = (
     "revenue_ndcg",
     "margin_capture",
 )  # in the order of the kernel's columns
-LISTED = ("novelty", "new_item_share")
+LISTED = ("novelty", "new_item_share", "listed_value")
 REVENUE_SHARE = "revenue_share"
 OF_ALL_LISTS = ("coverage", "gini")
 METRICS = (*AVERAGED, REVENUE_SHARE, *LISTED, *OF_ALL_LISTS)
@@ -69,6 +69,11 @@ EXPLAINED: dict[str, str] = {
         (Zhou et al. 2010; RecTools ``MeanInvUserFreq``).""",
     "new_item_share": """Which part of a list had the customer never bought? Mean over customers
         of new listed items / listed items.""",
+    "listed_value": """What is a list worth if everything on it is bought? Mean over customers of
+        [sum over places of v/log2(place + 1)] / [sum over places 1 … K of 1/log2(place + 1)],
+        v = the mean value of an order line of the item before the cut-off, 0 in an empty place.
+        In the market's currency. It says nothing of what customers want: beside the others it
+        tells what their hits are worth (``restock.evaluation.link``).""",
     "coverage": """Which part of the range is shown to anybody? Distinct listed items / candidate
         items; markets count their items each on their own (RePlay ``Coverage``).""",
     "gini": """How unevenly are places spread over the candidate items? Gini coefficient of the
@@ -117,7 +122,7 @@ def score_lists(
 
     lists: int32 (rows × k), the list of each row of ``relevance``, -1 in empty places, no
     item twice. A customer without relevant items of a segment is NaN in its columns. The
-    columns ``captured`` and ``spend`` are money, in the market's currency.
+    columns ``captured``, ``spend`` and ``listed_value`` are money, in the market's currency.
     map_divisor: what MAP divides by, min(K, R) or R.
     """
     width = fold.train.n_items
@@ -133,7 +138,7 @@ def score_lists(
     )
     bought = fold.train.pairs
     start, stop = bought.indptr[relevance.customer], bought.indptr[relevance.customer + 1]
-    listed = kernels.describe(lists, start, stop, bought.item, fold.surprise)
+    listed = kernels.describe(lists, start, stop, bought.item, fold.surprise, fold.line_value)
     return np.hstack([ranked, listed])
 
 

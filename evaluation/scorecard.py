@@ -19,7 +19,7 @@ from restock.dataset.catalogue import IntArray
 from restock.evaluation import metrics as m
 from restock.evaluation.folds import BoolArray, FloatArray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Segment = Literal["all", "repeat", "new", "cold"]
 
 
@@ -159,7 +159,7 @@ class Scorecard:
         by_row = np.array([rates.get(market, 1.0) for market in self.market], dtype=np.float64)
         values = self.values.copy()
         for at, name in enumerate(m.columns(self.k)):
-            if name.startswith(("captured", "spend")):
+            if name.startswith(("captured", "spend", "listed_value")):
                 values[:, at] *= by_row
         return replace(self, values=values)
 

@@ -159,18 +159,22 @@ def describe(
     bought_stop: NDArray[np.int64],
     bought_items: NDArray[np.int32],
     surprise: FloatArray,
+    line_value: FloatArray,
 ) -> FloatArray:
-    """What the lists are like, whatever was bought later: (rows × 2), NaN for an empty list.
+    """What the lists are like, whatever was bought later: (rows × 3).
 
-    Mean surprise of the listed items, and the share of them that the row had not bought.
+    Mean surprise of the listed items, the share of them that the row had not bought (both NaN
+    for an empty list), and the mean value over places, discounted by 1/log2(place + 1).
     """
     rows, k = lists.shape
-    out = np.full((rows, 2), np.nan)
+    out = np.full((rows, 3), np.nan)
+    discount = 1.0 / np.log2(np.arange(k) + 2.0)
+    whole = discount.sum()
     bought = np.zeros(surprise.size, dtype=np.bool_)
     for row in range(rows):
         for at in range(bought_start[row], bought_stop[row]):
             bought[bought_items[at]] = True
-        size, new, total = 0, 0, 0.0
+        size, new, total, value = 0, 0, 0.0, 0.0
         for place in range(k):
             item = lists[row, place]
             if item < 0:
@@ -178,6 +182,8 @@ def describe(
             size += 1
             total += surprise[item]
             new += 0 if bought[item] else 1
+            value += line_value[item] * discount[place]
+        out[row, 2] = value / whole
         if size > 0:
             out[row, 0] = total / size
             out[row, 1] = new / size

@@ -23,7 +23,8 @@ likelihood (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.3),
 
 Half of the prior mass lies on k = 0, the declared weights themselves: without evidence they stay.
 In each cell weights below 0 are cut to 0 and all are divided by their sum; the proposal is their
-mean over the cells. Predictions use d as it is.
+mean over the cells. Predictions use d as it is. Metrics that only foretell, because an objective
+must not weigh them, have w0 = 0 and a d of their own, and no part in the proposal.
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Posterior:
 
     declared: w0 (metrics). part, looseness, misfit, mass: g, k, t and probability (cells).
     shift: mean of d (cells × metrics). spread: its covariance (cells × metrics × metrics).
+    beside: so many metrics, the last ones, only foretell.
     """
 
     declared: FloatArray
@@ -62,11 +64,14 @@ class Posterior:
     mass: FloatArray
     shift: FloatArray
     spread: FloatArray
+    beside: int = 0
 
     @property
     def weights(self) -> FloatArray:
-        """Posterior mean of the weights, cut at 0 and summing to 1 in every cell (metrics)."""
+        """Posterior mean of the weights, cut at 0 and summing to 1 in every cell (metrics); 0 for
+        those that only foretell."""
         cut = np.maximum(self.declared + self.shift, 0.0)
+        cut[:, cut.shape[1] - self.beside :] = 0.0
         total = cut.sum(axis=1, keepdims=True)
         whole = np.where(total > 0, cut / np.where(total > 0, total, 1.0), self.declared)
         found: FloatArray = self.mass @ whole
@@ -93,11 +98,13 @@ def fit(
     lift: FloatArray,
     error: FloatArray,
     declared: FloatArray,
+    beside: int = 0,
 ) -> Posterior:
     """The posterior given experiments.
 
     deltas, delta_errors: float64 (n × metrics). lift, error: float64 (n), errors above 0.
-    declared: the declared weights (metrics), summing to 1.
+    declared: the declared weights (metrics), summing to 1. beside: so many metrics, the last
+    ones, only foretell.
     """
     part, loose, misfit = (
         axis.ravel() for axis in np.meshgrid(PARTS, LOOSENESS, MISFITS, indexing="ij")
@@ -121,7 +128,7 @@ def fit(
     known = np.einsum("ei,cef,fj->cij", scaled, np.linalg.inv(whole[keep]), scaled)
     left = np.eye(declared.size) - (part * loose)[:, None, None] ** 2 * known
     spread = loose[:, None, None] ** 2 * left * free[:, None] * free
-    return Posterior(declared, part, loose, misfit, mass / mass.sum(), shift, spread)
+    return Posterior(declared, part, loose, misfit, mass / mass.sum(), shift, spread, beside)
 
 
 def _scales(deltas: FloatArray, error: FloatArray) -> FloatArray:

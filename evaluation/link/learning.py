@@ -9,6 +9,7 @@ import numpy as np
 
 from restock.evaluation import metrics as m
 from restock.evaluation.folds import FloatArray
+from restock.evaluation.link.deltas import LISTED_VALUE
 from restock.evaluation.link.entry import Ahead, Entry
 from restock.evaluation.link.fit import Posterior, fit
 from restock.evaluation.objective import Objective
@@ -22,6 +23,10 @@ WEIGHED: Final = ("ndcg", "recall", "revenue_capture", "revenue_ndcg", "revenue_
 Those of new or of repeated items alone are reported, not weighed: a list that leaves one kind out
 has a log ratio without bounds there.
 """
+
+BESIDE: Final = (LISTED_VALUE,)
+"""What foretells beside them: hits on dear items earn more than hits on cheap ones, and an
+objective that weighed it would fill lists with what is dear."""
 
 LEAST_ERROR: Final = 1e-4
 """No lift is taken to be known better than to a hundredth of a per cent."""
@@ -51,8 +56,9 @@ class Prediction:
 class Link:
     """The fitted link. Made by ``learn``.
 
-    declared: the objective it began with. metrics: what it weighs. used: the entries it learned
-    from; left_out: name of an entry → why it could not be used. posterior: None with fewer than
+    declared: the objective it began with. metrics: what it weighs, then what only foretells.
+    used: the entries it learned from; left_out: name of an entry → why it could not be used.
+    posterior: None with fewer than
     ``LEAST_EXPERIMENTS``. ope_misfit: standard deviation of lifts about off-policy estimates
     beyond both noises; None with fewer than ``LEAST_EXPERIMENTS`` estimates.
     """
@@ -155,13 +161,15 @@ def _fit(entries: Sequence[Entry], metrics: Sequence[str], declared: Objective) 
         np.array([entry.lift for entry in entries]),
         np.array([max(entry.error, LEAST_ERROR) for entry in entries]),
         np.array([shares.get(name, 0.0) for name in metrics]),
+        beside=sum(m.parse_name(name)[0] in BESIDE for name in metrics),
     )
 
 
 def _metrics(entries: Sequence[Entry], declared: Objective) -> tuple[str, ...]:
-    """The declared metrics, then the others that every entry has, at the same k."""
+    """The declared metrics, then the others that every entry has, at the same k; last what only
+    foretells."""
     k = m.parse_name(next(iter(declared.weights)))[1]
-    others = [m.metric_name(stem, k) for stem in WEIGHED]
+    others = [m.metric_name(stem, k) for stem in (*WEIGHED, *BESIDE)]
     common = [name for name in others if all(name in entry.offline for entry in entries)]
     return tuple(dict.fromkeys([*declared.weights, *(common if entries else ())]))
 

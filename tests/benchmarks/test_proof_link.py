@@ -57,8 +57,8 @@ def test_lists_are_worth_what_they_add_and_the_wanted_add_most() -> None:
 
 def test_foretold_lifts_are_in_the_order_of_the_true_ones() -> None:
     random = np.random.default_rng(0)
-    deltas = random.normal(0, 0.3, (400, 1)) + random.normal(0, 0.1, (400, 5))
-    lift = 0.1 * deltas @ [0.0, 0.0, 0.0, 0.5, 0.5]
+    deltas = random.normal(0, 0.3, (400, 1)) + random.normal(0, 0.1, (400, 6))
+    lift = 0.1 * deltas @ [0.0, 0.0, 0.0, 0.5, 0.5, 0.0]
     pairs = Pairs(deltas, np.zeros_like(deltas), np.stack([lift, lift]))
     found = [repeat(pairs, 0, 10, np.random.default_rng(seed)) for seed in range(5)]
     assert np.mean([one.tau for one in found]) > np.mean([one.tau_declared for one in found])

@@ -233,7 +233,7 @@ def test_the_hash_covers_metric_version_and_tie_rule(monkeypatch: pytest.MonkeyP
         return rolling_folds(example(), horizon_days=5, windows=1)[0].hash
 
     usual = fresh()
-    monkeypatch.setattr("restock.evaluation.folds.METRIC_VERSION", 2)
+    monkeypatch.setattr("restock.evaluation.folds.METRIC_VERSION", 99)
     newer = fresh()
     monkeypatch.setattr("restock.evaluation.folds.TIE_RULE", "by chance")
     assert len({usual, newer, fresh()}) == 3

@@ -103,6 +103,10 @@ def agrees_with_the_plain_reference(case: Case) -> None:
             assert card.column(f"new_item_share_at_{k}")[row] == pytest.approx(new, abs=1e-9)
             surprise = np.mean([-math.log2(share) for share in buyers])
             assert card.column(f"novelty_at_{k}")[row] == pytest.approx(surprise, abs=1e-9)
+        discount = [1 / math.log2(place + 2) for place in range(k)]
+        usual = [fold.train.value[fold.train.item == item].mean() for item in real]
+        worth = sum(v * d for v, d in zip(usual, discount, strict=False)) / sum(discount)
+        assert card.column(f"listed_value_at_{k}")[row] == pytest.approx(worth, rel=1e-5)
 
 
 def ranx_values(listed: list[int], bought: dict[int, float], k: int) -> dict[str, float]:
@@ -162,9 +166,11 @@ def test_another_currency_scales_money_and_nothing_else() -> None:
     one, other = (evaluate(lists_of(fold), fold) for fold in (world(), world(scale=4096.0)))
     assert np.isfinite(one.column("margin_capture_at_10")).all()
     for name in m.columns(10):
-        factor = 4096.0 if name.startswith(("captured", "spend")) else 1.0
+        factor = 4096.0 if name.startswith(("captured", "spend", "listed_value")) else 1.0
         np.testing.assert_allclose(other.column(name), factor * one.column(name), rtol=1e-6)
-    assert one.mean() == pytest.approx(other.mean(), rel=1e-6)
+    means = one.mean()
+    means["listed_value_at_10"] *= 4096.0  # the only mean that is money
+    assert means == pytest.approx(other.mean(), rel=1e-6)
 
 
 def test_relabelled_items_and_customers_give_the_same_values() -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from contracts.judged import of_quality, scorecard
 
-from restock.evaluation import Scorecard
+from restock.evaluation import Scorecard, metrics
 
 pytestmark = pytest.mark.unit
 
@@ -81,9 +81,12 @@ def test_only_the_same_window_can_be_pooled() -> None:
 
 def test_pooled_money_is_in_one_currency() -> None:
     rich, poor = of_quality([0.5], [1000.0], market="JP"), of_quality([0.1], [10.0], market="FR")
+    for card, worth in ((rich, 300.0), (poor, 2.0)):
+        card.values[:, metrics.columns(10).index("listed_value_at_10")] = worth
     pooled = Scorecard.concat([card.in_currency({"JP": 0.01}) for card in (rich, poor)])
     assert pooled.mean()["revenue_share_at_10"] == pytest.approx((5 + 1) / (10 + 10))
     assert pooled.mean()["ndcg_at_10"] == pytest.approx(0.3)
+    assert pooled.mean()["listed_value_at_10"] == pytest.approx((3 + 2) / 2)
     assert rich.mean()["revenue_share_at_10"] == pytest.approx(0.5)
 
 

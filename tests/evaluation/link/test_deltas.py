@@ -32,3 +32,20 @@ def test_deltas_are_log_lifts_of_single_metrics_and_change_sign_with_the_arms() 
     assert back == pytest.approx({name: -value for name, value in deltas.items()})
     same, _ = offline_deltas(cards["popular"], cards["popular"], ["map_at_10"])
     assert same == {"map_at_10": pytest.approx(0.0)}
+
+
+def test_what_lists_are_worth_is_a_delta_but_no_weight() -> None:
+    orders = simulate(customers={"FR": 120}, items=60, days=200, seed=1).interactions()
+    fold = rolling_folds(orders, windows=1)[0]
+    dear = np.argsort(-fold.line_value)[:20]
+    allowed = np.zeros(fold.candidates.size, dtype=bool)
+    allowed[dear] = fold.candidates[dear]
+    model = create("popular").fit(fold.train)
+    usual = evaluate(model.recommend(fold.customers, 10, allowed=fold.candidates), fold)
+    costly = evaluate(model.recommend(fold.customers, 10, allowed=allowed), fold)
+    name = "listed_value_at_10"
+    deltas, errors = offline_deltas([costly], [usual], [name])
+    assert deltas[name] == pytest.approx(np.log(costly.mean()[name] / usual.mean()[name]))
+    assert deltas[name] > 0 and errors[name] >= 0
+    with pytest.raises(ValueError, match="describes lists"):
+        Objective(weights={name: 1.0}, guardrails={})
