@@ -1,7 +1,6 @@
 """A backtest: every model on past windows, fresh and fitted long before, in every market."""
 
 import datetime as dt
-import time
 from typing import Any, Literal
 
 from prefect import flow
@@ -57,7 +56,7 @@ def backtest(
 
     Markets fail one by one: the others are judged, and the run then ends Failed.
     """
-    started = time.monotonic()
+    started = tasks.Clocks.now()
     warm_up()
     if resume:
         run = tasks.resume(resume)

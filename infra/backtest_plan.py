@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from restock.evaluation.backtest.grid import FRESH, Grid
+from restock.evaluation.folds import METRIC_VERSION
 from restock.infra.backtest_run import BacktestRun
 from restock.infra.backtest_wishes import MODELS, Wishes
 from restock.infra.feed import Feed
@@ -56,6 +57,7 @@ def plan_backtest(store: Store, feed: Feed, declared: Markets, wishes: Wishes) -
 def _token(run: BacktestRun) -> str:
     """The name of the backtest: the same orders, models and splits have the same."""
     about = {
+        "metrics": METRIC_VERSION,
         "snapshot": run.ingested.snapshot.hash,
         "grid": run.grid.model_dump(mode="json"),
         "models": list(run.models),

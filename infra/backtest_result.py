@@ -111,7 +111,7 @@ class WhatIf(Record):
 class BacktestResult(Record):
     """A whole backtest. token: names it, for ``--resume`` too; seconds: wall time, all of it.
 
-    core_use: CPU seconds of the work / (cores × wall seconds). failed: market → why.
+    core_use: CPU seconds of workers and of the flow / (cores × wall seconds). failed: market → why.
     """
 
     schema_version: Literal[1] = 1

@@ -1,5 +1,6 @@
 """A batch of a backtest, on the worker that does it."""
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -17,11 +18,12 @@ from restock.models import FitContext
 
 
 class Worked(BaseModel):
-    """A batch that is done. cpu_seconds: what its process computed for it."""
+    """A batch that is done. cpu_seconds: what the process of this number computed for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cpu_seconds: float
+    process: int
 
 
 def do_units(
@@ -39,4 +41,4 @@ def do_units(
             if backtest_store.unit_id(unit) not in there:
                 found = run_unit(interactions, unit, run.grid, context)
                 backtest_store.put_done(store, run.token, unit, found)
-    return Worked(cpu_seconds=clock() - began)
+    return Worked(cpu_seconds=clock() - began, process=os.getpid())

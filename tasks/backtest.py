@@ -2,10 +2,11 @@
 
 import datetime as dt
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -28,6 +29,18 @@ from restock.infra.settings import load_settings
 from restock.infra.store import open_store
 
 logger = logging.getLogger(__name__)
+
+
+class Clocks(NamedTuple):
+    """When something began, by ``time.monotonic`` and by the CPU time of this process."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Both, now."""
+        return cls(time.monotonic(), time.process_time())
 
 
 @task(name="ingest", cache_policy=NO_CACHE, task_run_name="ingest orders")
@@ -83,19 +96,17 @@ def finish(
     run: BacktestRun,
     worked: Sequence[Worked],
     failures: Sequence[tuple[FitUnit, str]],
-    started: float,
+    started: Clocks,
 ) -> BacktestResult:
-    """Read the scorecards, compare, write the record and the page.
-
-    started: when the flow began, by ``time.monotonic``.
-    """
+    """Read the scorecards, compare, write the record and the page."""
     settings = load_settings()
     store, declared = open_store(settings=settings), load_markets(settings)
     cores = thread_plan(settings).cores
     found = backtest_store.get_done(store, run.token, run.units())
     result = conclude(run, found, failures, declared)
-    seconds = time.monotonic() - started
-    cpu = sum(one.cpu_seconds for one in worked)
+    seconds = time.monotonic() - started.wall
+    elsewhere = [one for one in worked if one.process != os.getpid()]
+    cpu = time.process_time() - started.cpu + sum(one.cpu_seconds for one in elsewhere)
     result = result.model_copy(
         update={"seconds": round(seconds, 1), "core_use": round(cpu / (cores * seconds), 3)}
     )
