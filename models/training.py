@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf, sqrt
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from restock.models.context import FitContext
@@ -26,6 +27,18 @@ COMPILE = False
 # MKL, which torch multiplies matrices with, rounds by the number of threads unless told before its
 # first product: then a fit does not depend on the cores that it was given.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+
+def _is_strict() -> bool:
+    """Whether this CPU has MKL's strict modes: Intel's have, others ignore them."""
+    try:
+        return "GenuineIntel" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+STRICT = _is_strict()
+"""Where it is False, networks are trained on one thread: a result may not depend on cores."""
 
 Loss = Callable[["Tensor"], "Tensor"]
 M = TypeVar("M")
@@ -254,11 +267,11 @@ class Peers:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads for a while."""
+    """Let torch use ``count`` threads for a while, or one where more would round otherwise."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(count if STRICT else 1)
     try:
         yield
     finally:
