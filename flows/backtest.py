@@ -57,10 +57,13 @@ def backtest(
     Markets fail one by one: the others are judged, and the run then ends Failed.
     """
     started = tasks.Clocks.now()
-    warm_up()
-    if resume:
+    if resume:  # what is finished, or unknown, needs no workers: none are started for it
         run = tasks.resume(resume)
+        if (known := tasks.known_result(run)) is not None:
+            return known
+        warm_up()
     else:
+        warm_up()
         wishes = Wishes(
             models=tuple(read_model(name) for name in models or ()),
             windows=windows,

@@ -63,12 +63,13 @@ def search(
     Markets fail one by one: the others get their plans, and the run then ends Failed.
     """
     started = time.time() - spent_seconds
-    warm_up()
-    if resume:
+    if resume:  # what is finished, or unknown, needs no workers: none are started for it
         run, result = tasks.resume_search(resume)
         if result is not None:
             return result
+        warm_up()
     else:
+        warm_up()
         wishes = Wishes(
             families=tuple(families) if families else None,
             placements=placements or {},
