@@ -2,12 +2,14 @@
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 
 from restock.dataset import Interactions
 from restock.dataset import columns as c
 from restock.dataset import exposures as e
 from restock.dataset.catalogue import IntArray
+from restock.dataset.interactions import MINUTES_PER_DAY, day_of
 from restock.evaluation.experiments import Analysis, analyze, sample_ratio_p
 from restock.evaluation.experiments.arms import ARM
 from restock.evaluation.experiments.record import Experiment
@@ -15,6 +17,22 @@ from restock.evaluation.experiments.sample_ratio import MISMATCH
 from restock.infra.experiment_result import ExperimentResult, Look, Shown
 from restock.infra.experiment_units import CLUSTER, outcomes
 from restock.infra.markets import Markets
+
+MOST_ASTRAY = 0.1
+"""Share of an arm's customers who saw another arm's lists, above which nothing is decided."""
+
+
+def known_before(interactions: Interactions) -> dt.date:
+    """The first day that the orders do not know, whatever day they were asked for.
+
+    A feed that is silent for longer than it ever was between two days with orders has not
+    arrived: then it is the day after the last order.
+    """
+    days = np.unique(interactions.minute // MINUTES_PER_DAY)
+    silent = (interactions.as_of // MINUTES_PER_DAY) - 1 - int(days[-1]) if days.size else 0
+    if days.size < 2 or silent <= int(np.diff(days).max()):
+        return interactions.as_of_date
+    return day_of((int(days[-1]) + 1) * MINUTES_PER_DAY)
 
 
 def analysis_of(
@@ -32,11 +50,12 @@ def analysis_of(
     """
     codes_of(experiment, assignment, interactions)
     start, end = experiment.period
-    as_of = min(interactions.as_of_date, end)
+    known = known_before(interactions)
+    as_of = min(known, end)
     if as_of <= start:
         raise ValueError(
             f"{experiment.name} starts on {start}, and the orders are known before "
-            f"{interactions.as_of_date}: there is nothing to analyze yet"
+            f"{known}: there is nothing to analyze yet"
         )
     whole = as_of == end
     analysis = _analysis(experiment, assignment, interactions, declared, as_of, whole=whole)
@@ -51,6 +70,13 @@ def analysis_of(
         notes.append(
             "customers were shown lists of an arm that is not theirs: effects are too small by it"
         )
+    if any(one.others > MOST_ASTRAY * one.customers for one in shown):
+        reason = (
+            f"more than {MOST_ASTRAY:.0%} of an arm's customers were shown another arm's lists: "
+            "what was compared are not the arms; find out who serves them"
+        )
+        told = {"decision": "invalid", "winner": "", "reasons": (reason, *analysis.reasons)}
+        analysis = analysis.model_copy(update=told)
     if shown_ratio is not None and shown_ratio < MISMATCH:
         notes.append(
             f"those who were shown a list do not have the arms' shares (p = {shown_ratio:.1g}): "

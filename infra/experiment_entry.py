@@ -33,7 +33,7 @@ def entry_of(
     if result.state != "finished":
         raise NoEntry(f"the ledger waits until it ends on {experiment.end}")
     if result.analysis.decision == "invalid":
-        raise NoEntry("the ledger takes no experiment whose arms did not get their shares")
+        raise NoEntry("the ledger takes no experiment that is not sound")
     if not experiment.plans:
         raise NoEntry("its arms have no plans (--arms control=reorder,…): nothing foretold it")
     effect = _effect(result)
