@@ -79,6 +79,15 @@ def test_from_a_world_to_the_ledger(
     again = json.loads(invoke(*here, "--as-of", "2025-08-08", "--json").stdout)
     assert again == said
 
+    log["policy"] = log["policy"].map(
+        lambda arm: {"control": "treatment", "treatment": "control"}.get(arm, arm)
+    )
+    log.to_parquet(tmp_path / "swapped.parquet")
+    swapped = invoke(*here[:4], "--exposures", str(tmp_path / "swapped.parquet"),
+                     "--as-of", "2025-08-08", "--json")  # fmt: skip
+    assert swapped.exit_code == 1 and json.loads(swapped.stdout)["entry"] is None
+    assert json.loads(swapped.stdout)["analysis"]["decision"] == "invalid"
+
     shown = invoke(*here, "--as-of", "2025-08-08")
     assert "Decision:" in shown.stdout and "The arms got their shares" in shown.stdout
     assert "finished" in invoke("list", "--as-of", "2025-09-01").stdout
