@@ -2,7 +2,8 @@
 
 from restock.dataset.catalogue import Catalogue
 from restock.dataset.contract import BadOrders
-from restock.dataset.interactions import Interactions, Pairs
+from restock.dataset.interactions import Interactions
+from restock.dataset.pairs import Pairs
 from restock.dataset.reading import read_orders
 from restock.dataset.report import CleanOrders
 from restock.dataset.sample import load_sample

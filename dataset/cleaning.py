@@ -88,8 +88,10 @@ def check_numbers(lines: Lines, ledger: Ledger) -> None:
     """
     quantity, price = lines.quantity, lines.unit_price
     ledger.set_aside(~np.isfinite(quantity), f"{c.QUANTITY} is not a finite number")
-    ledger.set_aside(np.abs(quantity) < MIN_QUANTITY, f"{c.QUANTITY} is 0")
-    ledger.set_aside(np.abs(quantity) > MAX_QUANTITY, f"{c.QUANTITY} above {MAX_QUANTITY:,.0f}")
+    nothing = (quantity > -MIN_QUANTITY) & (quantity < MIN_QUANTITY)
+    ledger.set_aside(nothing, f"{c.QUANTITY} is 0")
+    too_much = (quantity < -MAX_QUANTITY) | (quantity > MAX_QUANTITY)
+    ledger.set_aside(too_much, f"{c.QUANTITY} above {MAX_QUANTITY:,.0f}")
     ledger.set_aside(~np.isfinite(price), f"{c.UNIT_PRICE} is not a finite number")
     ledger.set_aside(price < 0, f"{c.UNIT_PRICE} below 0")
     ledger.set_aside(price > MAX_PRICE, f"{c.UNIT_PRICE} above {MAX_PRICE:,.0f}")

@@ -134,7 +134,7 @@ def to_markets(
             )
     own = {_key(name): market for name, market in names.items()}
     known = {_key(name): market for name, market in COUNTRIES.items()}
-    codes, unknown = [], np.zeros(texts.values.size, dtype=bool)
+    codes, unknown = [], np.zeros(texts.n_values, dtype=bool)
     for at, text in enumerate(texts.values):
         code = own.get(_key(text))
         if code is None and (names_first or not _CODE.fullmatch(text)):

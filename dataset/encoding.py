@@ -1,4 +1,4 @@
-"""From a clean frame of order lines to sorted integer columns and their catalogue."""
+"""From clean order lines to sorted integer columns and their catalogue."""
 
 import re
 from typing import Any
@@ -10,54 +10,103 @@ from numpy.typing import NDArray
 
 from restock.dataset import columns as c
 from restock.dataset.catalogue import Catalogue
-from restock.dataset.texts import factorize
+from restock.dataset.lines import Lines
+from restock.dataset.texts import Texts
+from restock.kernels.orders import add_up, sort_orders
+from restock.kernels.sorting import (
+    counting_order,
+    lowest,
+    radix_order,
+    recode,
+    sole,
+    starts_of,
+)
+
+Codes = NDArray[np.int32]
+MINUTE = 60_000  # milliseconds
 
 
-def encode(frame: pd.DataFrame) -> tuple[dict[str, NDArray[Any]], Catalogue]:
-    """The columns of ``Interactions`` and their catalogue, from a clean frame.
+def encode(lines: Lines) -> tuple[dict[str, NDArray[Any]], Catalogue]:
+    """The columns of ``Interactions`` and their catalogue, from lines that passed cleaning.
+
+    All texts of the lines occur, sorted (see ``Texts.replaced`` and ``Texts.compact``).
+    Raises ValueError naming the column that holds what cannot be encoded.
+    """
+    _check_values(lines)
+    customer, item, market = lines.customer_id, lines.item_id, lines.market
+    order, owner = order_codes(lines.order_id, customer)
+    # an order happens at the time of its first line
+    minute = (lowest(order, lines.time.view(np.int64), owner.size) // MINUTE).astype(np.int32)
+    turn = radix_order(minute, owner)  # the orders by customer and time
+    last, (of_line, items, quantity, value) = _added_up(lines, order, turn)
+    home = np.zeros(customer.n_values, dtype=np.int32)
+    home[owner[turn]] = market.codes[last[turn]]  # in order of time: the last one stays
+    columns: dict[str, NDArray[Any]] = {
+        "customer": recode(of_line, owner),
+        "item": items,
+        "order": of_line,
+        "minute": recode(of_line, minute),
+        "quantity": quantity,
+        "value": value,
+    }
+    catalogue = Catalogue(
+        customers=pa.table({"id": pa.array(customer.distinct, pa.string()), "market": home}),
+        items=_item_table(lines, item),
+        markets=tuple(str(name) for name in market.values),
+    )
+    return columns, catalogue
+
+
+def _added_up(lines: Lines, order: Codes, turn: Codes) -> tuple[Codes, tuple[NDArray[Any], ...]]:
+    """The last line of each order (int32), and what ``add_up`` makes of the lines of all."""
+    item, quantity, price = lines.item_id.codes, lines.quantity, lines.unit_price
+    start = starts_of(order, turn.size)
+    rows = counting_order(order, start)
+    # quantity and value as last keys: equal lines are added up in the same order always
+    pairs = sort_orders(rows, start, item, quantity, price, lines.market.codes)
+    return rows[start[1:] - 1], add_up(rows, start, turn, pairs, item, quantity, price)
+
+
+def lines_of(frame: pd.DataFrame) -> Lines:
+    """A clean frame of order lines (columns as in ``restock.dataset.columns``) as codes.
 
     Raises TypeError when it is no frame, and ValueError naming the column that is missing or
-    holds what cannot be encoded.
+    holds what is no order line.
     """
     if not isinstance(frame, pd.DataFrame):
-        remedy = "pass its .orders" if hasattr(frame, "orders") else "read_orders makes one"
+        remedy = "call its .interactions()" if hasattr(frame, "orders") else "read_orders makes one"
         raise TypeError(f"order lines come as a frame, not as {type(frame).__name__}: {remedy}")
-    _check(frame)
-    customer, customer_ids = _factorize(frame[c.CUSTOMER])
-    item, item_ids = _factorize(frame[c.ITEM])
-    market, market_ids = _factorize(frame[c.MARKET])
-    order = _order_codes(frame[c.ORDER], customer)
-    minute = frame[c.TIMESTAMP].to_numpy(dtype="datetime64[m]").astype(np.int64)
-    first = np.full(int(order.max()) + 1 if order.size else 0, np.iinfo(np.int64).max)
-    np.minimum.at(first, order, minute)
-    minute = first[order]
-    quantity = frame[c.QUANTITY].to_numpy(dtype=np.float64)
-    value = quantity * frame[c.UNIT_PRICE].to_numpy(dtype=np.float64)
-
-    # quantity and value as last keys: equal lines are added up in the same order always
-    by = np.lexsort((market, value, quantity, item, order, minute, customer))
-    customer, item, order, minute = (a[by] for a in (customer, item, order, minute))
-    start = np.ones(by.size, dtype=bool)
-    start[1:] = (order[1:] != order[:-1]) | (item[1:] != item[:-1])
-    starts = np.flatnonzero(start)
-    lines: dict[str, NDArray[Any]] = {
-        "customer": customer[starts].astype(np.int32),
-        "item": item[starts].astype(np.int32),
-        "order": order[starts].astype(np.int32),
-        "minute": minute[starts].astype(np.int32),
-        "quantity": _add_up(quantity[by], starts),
-        "value": _add_up(value[by], starts),
+    _check_columns(frame)
+    texts = {
+        name: Texts.of(frame[name] if _is_category(frame[name]) else frame[name].astype(str))
+        for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM)
     }
-    customer_market = _home_market(customer, market[by], len(customer_ids))
-    catalogue = Catalogue(
-        customers=pa.table({"id": pa.array(customer_ids, pa.string()), "market": customer_market}),
-        items=_item_table(frame, item_ids),
-        markets=tuple(str(m) for m in market_ids),
+    names = {name: _names(frame[name]) for name in (c.ITEM_NAME, c.CATEGORY) if name in frame}
+    time = frame[c.TIMESTAMP].to_numpy().astype("datetime64[ms]")
+    cost = frame[c.UNIT_COST].to_numpy(np.float64) if c.UNIT_COST in frame else None
+    return Lines(
+        **{name: text.ordered().compact() for name, text in texts.items()},
+        time=time,
+        aware=np.zeros(time.size, dtype=bool),
+        quantity=frame[c.QUANTITY].to_numpy(dtype=np.float64),
+        unit_price=frame[c.UNIT_PRICE].to_numpy(dtype=np.float64),
+        unit_cost=cost,
+        **names,
     )
-    return lines, catalogue
 
 
-def _check(frame: pd.DataFrame) -> None:
+def _is_category(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _names(column: pd.Series) -> Texts:
+    """The texts of a column as ``str`` writes them; an empty one is missing."""
+    known = column.notna().to_numpy() & (column.astype(str) != "").to_numpy()
+    text = Texts.of(column.astype(object).astype(str).where(known, None))
+    return text.ordered()
+
+
+def _check_columns(frame: pd.DataFrame) -> None:
     missing = [name for name in c.REQUIRED if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -72,71 +121,69 @@ def _check(frame: pd.DataFrame) -> None:
             f"{c.TIMESTAMP} must be local time without a time zone (datetime64), not "
             f"{frame[c.TIMESTAMP].dtype}: use read_orders(…, time_zones={{…}})"
         )
-    for market in frame[c.MARKET].astype(str).unique():
+
+
+def _check_values(lines: Lines) -> None:
+    for market in lines.market.values:
         if not re.fullmatch(c.MARKET_PATTERN, market):
             raise ValueError(
                 f"{market!r} is no market code (2 to 8 letters A to Z): use "
                 "read_orders(…, country_names={'name': 'CODE'})"
             )
-    quantity = frame[c.QUANTITY].to_numpy(dtype=np.float64)
-    price = frame[c.UNIT_PRICE].to_numpy(dtype=np.float64)
+    quantity, price = lines.quantity, lines.unit_price
     if not (np.isfinite(quantity).all() and (quantity > 0).all()):
         raise ValueError(f"{c.QUANTITY} must be finite and above 0: clean with read_orders first")
     if not (np.isfinite(price).all() and (price >= 0).all()):
         raise ValueError(f"{c.UNIT_PRICE} must be finite and not negative: use read_orders first")
 
 
-def _factorize(column: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    return factorize(column.astype(str).to_numpy(dtype=object), sort=True)
+def order_codes(order: Texts, customer: Texts) -> tuple[Codes, Codes]:
+    """One code per (order id, customer), in that order: two customers never share an order.
+
+    Returns the code of each line and the customer of each code (int32 both). All texts of
+    ``order`` and ``customer`` occur (see ``Texts.compact``).
+    """
+    owner = sole(order.codes, customer.codes, order.n_values)
+    if (owner >= 0).all():
+        return order.codes, owner
+    width = customer.n_values
+    shared = np.flatnonzero((owner == -2)[order.codes])
+    keys_shared = order.codes[shared].astype(np.int64) * width + customer.codes[shared]
+    single = np.flatnonzero(owner >= 0)
+    keys_single = single * width + owner[single]
+    keys = np.union1d(keys_single, keys_shared)
+    of_order = np.zeros(owner.size, dtype=np.int32)
+    of_order[single] = np.searchsorted(keys, keys_single)
+    codes = of_order[order.codes]
+    codes[shared] = np.searchsorted(keys, keys_shared)
+    return codes, (keys % width).astype(np.int32)
 
 
-def _order_codes(order_ids: pd.Series, customer: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One code per (order id, customer): two customers never share an order."""
-    codes, _ = _factorize(order_ids)
-    width = int(customer.max()) + 1 if customer.size else 1
-    _, dense = np.unique(codes * width + customer, return_inverse=True)
-    return dense.astype(np.int64)
-
-
-def _add_up(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-    if starts.size == 0:
-        return np.empty(0, dtype=np.float32)
-    return np.add.reduceat(values, starts).astype(np.float32)
-
-
-def _home_market(
-    customer: NDArray[np.int64], market: NDArray[np.int64], n_customers: int
-) -> NDArray[np.int32]:
-    """The market of each customer's last line, in the order of the sorted lines."""
-    home = np.zeros(n_customers, dtype=np.int32)
-    home[customer] = market  # lines are in order of time: the last one stays
-    return home
-
-
-def _item_table(frame: pd.DataFrame, item_ids: NDArray[np.object_]) -> pa.Table:
+def _item_table(lines: Lines, item: Texts) -> pa.Table:
     """Name and category: the most frequent of an item's; unit cost: the highest known."""
-
-    def most_frequent(name: str) -> pa.Array:
-        if name not in frame.columns:
-            return pa.array([None] * len(item_ids), pa.string())
-        known = frame[[c.ITEM, name]].dropna().astype(str)
-        known = known[known[name] != ""]
-        counts = known.value_counts().reset_index(name="n")
-        counts = counts.sort_values([c.ITEM, "n", name], ascending=[True, False, True])
-        best = counts.drop_duplicates(c.ITEM).set_index(c.ITEM)[name]
-        return pa.array(
-            best.reindex(item_ids).to_numpy(dtype=object), pa.string(), from_pandas=True
-        )
-
-    cost = np.full(len(item_ids), np.nan, dtype=np.float32)
-    if c.UNIT_COST in frame.columns:
-        costs = frame.assign(**{c.ITEM: frame[c.ITEM].astype(str)}).groupby(c.ITEM)[c.UNIT_COST]
-        cost = costs.max().reindex(item_ids).to_numpy(dtype=np.float32)
+    cost = np.full(item.n_values, np.nan)
+    if lines.unit_cost is not None:
+        np.fmax.at(cost, item.codes, lines.unit_cost)
     return pa.table(
         {
-            "id": pa.array(item_ids, pa.string()),
-            "name": most_frequent(c.ITEM_NAME),
-            "category": most_frequent(c.CATEGORY),
-            "unit_cost": pa.array(cost, pa.float32()),
+            "id": pa.array(item.distinct, pa.string()),
+            "name": _most_frequent(item, lines.item_name),
+            "category": _most_frequent(item, lines.category),
+            "unit_cost": pa.array(cost.astype(np.float32), pa.float32()),
         }
     )
+
+
+def _most_frequent(item: Texts, names: Texts | None) -> pa.Array:
+    """For each item the text that most of its lines have; of equals, the first in the alphabet."""
+    n = item.n_values
+    if names is None or names.n_values == 0:
+        return pa.array([None] * n, pa.string())
+    chosen = sole(item.codes, names.codes, n)
+    several = np.flatnonzero((chosen == -2)[item.codes] & (names.codes >= 0))
+    width = names.n_values
+    keys = item.codes[several].astype(np.int64) * width + names.codes[several]
+    pairs, count = np.unique(keys, return_counts=True)
+    by = np.lexsort((-(pairs % width), count))  # the last one stays
+    chosen[pairs[by] // width] = pairs[by] % width
+    return pa.array(Texts(chosen, names.distinct).objects(), pa.string())

@@ -3,10 +3,11 @@
 import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,20 @@ from numpy.typing import NDArray
 
 from restock.dataset.arrow_files import column, open_arrow, write_arrow, write_parquet
 from restock.dataset.catalogue import Catalogue, IntArray, digest_table
-from restock.dataset.encoding import encode
+from restock.dataset.decay import MINUTES_PER_DAY as MINUTES_PER_DAY
+from restock.dataset.decay import Decay, days_between
+from restock.dataset.encoding import encode, lines_of
 from restock.dataset.feature_tables import FeatureTables, Source, attach, tables_of
 from restock.dataset.features import Entity, FeatureStore, OrderFeatures
+from restock.dataset.lines import Lines
+from restock.dataset.pairs import CUSTOMERS_PER_BLOCK, Pairs
+from restock.dataset.ranges import Ranges
+from restock.kernels.pairs import sum_decayed
+from restock.kernels.policy import over_blocks, threads
+from restock.kernels.ranges import find_customers
 
 SCHEMA_VERSION = 1
-MINUTES_PER_DAY = 1440
+SHARD_LINES = 4_000_000
 LINE_COLUMNS = {
     "customer": np.int32,
     "item": np.int32,
@@ -54,31 +63,6 @@ def _counted(number: int, what: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """The distinct (customer, item) pairs of interactions as a CSR matrix.
-
-    indptr: int64 (customers + 1); item: int32, ascending within a customer;
-    of_line: int64 (lines), the pair that each line belongs to.
-    """
-
-    indptr: NDArray[np.int64]
-    item: IntArray
-    of_line: NDArray[np.int64]
-
-    @property
-    def customer(self) -> IntArray:
-        """The customer of each pair (int32)."""
-        sizes = np.diff(self.indptr)
-        return np.repeat(np.arange(sizes.size, dtype=np.int32), sizes)
-
-    def sum(self, weights: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Sum a weight per line over the lines of each pair (float64), in order of time."""
-        return np.bincount(self.of_line, weights=weights, minlength=self.item.size).astype(
-            np.float64
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class Interactions:
     """Order lines as parallel arrays, sorted by (customer, minute, order, item).
 
@@ -88,7 +72,10 @@ class Interactions:
     currency. as_of: the exclusive end of what is known, in minutes; every age is counted
     from it. features: what else is known of customers and items (see ``dataset.features``).
     source: the Parquet file of a snapshot that holds exactly these lines, if there is one.
-    Cuts and selections share the catalogue, so a code means the same in all of them.
+
+    Cuts and selections share the catalogue, so a code means the same in all of them, and they
+    are views: a range of each customer's lines. They hold no line of their own. A column is
+    copied together whenever it is read, and is gone with its reader.
     """
 
     customer: IntArray
@@ -111,15 +98,21 @@ class Interactions:
         on the order of the rows. Raises TypeError on anything but a frame, and ValueError on
         rows that ``read_orders`` would have set aside, naming the column.
         """
-        columns, catalogue = encode(frame)
+        return cls.from_lines(lines_of(frame))
+
+    @classmethod
+    def from_lines(cls, lines: Lines) -> Self:
+        """The same from lines that are codes already, as ``read_orders`` makes them."""
+        encoded, catalogue = encode(lines)
+        columns: dict[str, Any] = encoded
         last = int(columns["minute"].max()) if columns["minute"].size else 0
         as_of = (last // MINUTES_PER_DAY + 1) * MINUTES_PER_DAY
-        lines: dict[str, Any] = columns
-        return cls(**lines, catalogue=catalogue, as_of=as_of)
+        return cls(**columns, catalogue=catalogue, as_of=as_of)
 
     # sizes ------------------------------------------------------------------------------
     def __len__(self) -> int:
-        return int(self.customer.size)
+        whole = vars(self).get("customer")
+        return len(self.ranges) if whole is None else int(whole.size)
 
     def __repr__(self) -> str:
         """Counts what has a line here; the catalogue may hold more."""
@@ -154,29 +147,54 @@ class Interactions:
     @property
     def age_days(self) -> NDArray[np.float64]:
         """Days from each line to ``as_of`` (float64)."""
-        return (float(self.as_of) - self.minute.astype(np.float64)) / MINUTES_PER_DAY
+        return days_between(self.minute, self.as_of)
 
     def decay(self, half_life_days: float) -> NDArray[np.float64]:
         """0.5 ** (age / half-life) of each line (float64); 1 everywhere for an infinite one."""
-        if np.isinf(half_life_days):
-            return np.ones(len(self))
         return np.exp2(self.age_days / -half_life_days)
+
+    def decay_table(self, half_life_days: float) -> Decay:
+        """The same as a table, for kernels that look it up."""
+        return Decay.of(self.ranges, self.as_of, half_life_days)
+
+    def decayed_lines(self, half_life_days: float) -> NDArray[np.float64]:
+        """The sum of ``decay`` over the lines of each pair, in order of time (float64, pairs)."""
+        pairs, decay = self.pairs, self.decay_table(half_life_days)
+        total = np.zeros(pairs.item.size)
+        minute = decay.lines.columns["minute"]
+        lines = (self.indptr, pairs.of_line, decay.lines.start, minute, decay.first, decay.left)
+        over_blocks(
+            lambda first, last: sum_decayed(first, last, *lines, total),
+            self.n_customers,
+            CUSTOMERS_PER_BLOCK,
+            threads(),
+        )
+        return total
 
     @cached_property
     def indptr(self) -> NDArray[np.int64]:
         """Where each customer's lines start (int64, customers + 1)."""
-        bounds = np.arange(self.n_customers + 1, dtype=np.int64)
-        return np.searchsorted(self.customer, bounds).astype(np.int64)
+        found = np.empty(self.n_customers + 1, dtype=np.int64)
+        find_customers(self.customer, found)
+        return found
+
+    @cached_property
+    def shards(self) -> NDArray[np.int64]:
+        """The customers in contiguous parts of about equal lines: their borders (shards + 1).
+
+        One for every ``SHARD_LINES`` lines begun: the number belongs to the data, whatever
+        machines work on them. Sums over customers add up what the shards come to, in order, so
+        that one machine and many give the same digits.
+        """
+        parts = max(-(-len(self) // SHARD_LINES), 1)
+        wanted = np.arange(1, parts, dtype=np.int64) * len(self) // parts
+        inner = self.customer[wanted - 1].astype(np.int64) + 1  # whose lines go on stays whole
+        return np.unique([0, *inner, self.n_customers])
 
     @cached_property
     def pairs(self) -> Pairs:
         """The distinct (customer, item) pairs."""
-        key = self.customer.astype(np.int64) * self.n_items + self.item
-        unique, of_line = np.unique(key, return_inverse=True)
-        customer = unique // max(self.n_items, 1)
-        bounds = np.arange(self.n_customers + 1, dtype=np.int64)
-        indptr = np.searchsorted(customer, bounds).astype(np.int64)
-        return Pairs(indptr, (unique - customer * self.n_items).astype(np.int32), of_line)
+        return Pairs.of(self.indptr, self.item, self.n_items)
 
     @cached_property
     def customers(self) -> IntArray:
@@ -184,34 +202,91 @@ class Interactions:
         return np.flatnonzero(np.diff(self.indptr)).astype(np.int32)
 
     # selections ---------------------------------------------------------------------------
+    def shard(self, number: int) -> Self:
+        """The lines of the customers in a part of ``shards``: views, of a memory map too."""
+        borders = self.shards[number : number + 2].astype(np.int32)  # as the lines: no copy of them
+        first, last = np.searchsorted(self.customer, borders)
+        lines: dict[str, Any] = {name: getattr(self, name)[first:last] for name in LINE_COLUMNS}
+        return replace(self, **lines, source=None)
+
     def before(self, day: dt.date) -> Self:
         """Everything before the local midnight that starts ``day``; ages count from it."""
-        end = minute_of(day)
-        return replace(self._select(self.minute < end), as_of=end)
+        return self.spans([(None, day)])[0]
 
     def between(self, first: dt.date, end: dt.date) -> Self:
         """Lines from ``first`` (inclusive) to ``end`` (exclusive)."""
-        start, stop = minute_of(first), minute_of(end)
-        return replace(self._select((self.minute >= start) & (self.minute < stop)), as_of=stop)
+        return self.spans([(first, end)])[0]
+
+    def spans(self, days: Sequence[tuple[dt.date | None, dt.date]]) -> list[Self]:
+        """Several of them found at once: ``between``, or ``before`` where the first is None."""
+        minutes = [
+            (None if first is None else minute_of(first), minute_of(end)) for first, end in days
+        ]
+        moments = sorted({moment for span in minutes for moment in span if moment is not None})
+        place = dict(zip(moments, self.ranges.places(moments), strict=True))
+        begin = self.ranges.start
+        return [
+            self.view(begin if first is None else place[first], place[end], end)
+            for first, end in minutes
+        ]
 
     def of_market(self, market: str) -> Self:
         """The lines of the customers whose home is ``market``; the catalogue stays whole."""
-        return self._select(self.market == self.catalogue.market_code(market))
+        return self.of_markets([market])
 
     def of_markets(self, markets: list[str]) -> Self:
         """The lines of the customers whose home is one of ``markets``."""
         codes = [self.catalogue.market_code(market) for market in markets]
-        return self._select(np.isin(self.market, codes))
+        return self._of(np.isin(self.catalogue.customer_market, codes))
 
     def of_customers(self, customers: IntArray) -> Self:
         """The lines of the customers with these codes."""
         wanted = np.zeros(self.n_customers, dtype=bool)
         wanted[customers] = True
-        return self._select(wanted[self.customer])
+        return self._of(wanted)
+
+    def _of(self, wanted: NDArray[np.bool_]) -> Self:
+        lines = self.ranges
+        return self.view(lines.start, np.where(wanted, lines.stop, lines.start))
 
     def _select(self, mask: NDArray[np.bool_]) -> Self:
+        """Any lines (bool): a copy of them."""
         chosen: dict[str, Any] = {name: getattr(self, name)[mask] for name in LINE_COLUMNS}
         return replace(self, **chosen, source=None)
+
+    def view(
+        self, start: NDArray[np.int64], stop: NDArray[np.int64], as_of: int | None = None
+    ) -> Self:
+        """Of each customer the lines from one place to another, places as in ``ranges``."""
+        ranges = self.ranges.part(start, stop)
+        view = object.__new__(type(self))  # there are no columns to make it of
+        vars(view).update(
+            catalogue=self.catalogue,
+            as_of=self.as_of if as_of is None else as_of,
+            features=self.features,
+            source=None,
+            ranges=ranges,
+            indptr=ranges.indptr,
+        )
+        return view
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """Where the lines of each customer are, in columns that views have in common."""
+        columns = {name: getattr(self, name) for name in LINE_COLUMNS}
+        return Ranges(columns, self.indptr[:-1], self.indptr)
+
+    if not TYPE_CHECKING:  # which then finds names that nobody has
+
+        def __getattr__(self, name: str) -> NDArray[Any]:
+            """A column of a view: nobody else lacks one."""
+            if name in LINE_COLUMNS:
+                return self.ranges.read(name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its own lines: what a view is a part of does not travel with it."""
+        return type(self), tuple(getattr(self, kept.name) for kept in fields(self))
 
     def with_features(
         self, *, customers: Source | None = None, items: Source | None = None

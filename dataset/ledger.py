@@ -18,12 +18,18 @@ class Ledger:
         """The lines (bool) that no rule has set aside."""
         return self.entry == 0
 
-    def set_aside(self, lines: NDArray[np.bool_], reason: str, outcome: str = QUARANTINED) -> None:
-        """Set aside those of ``lines`` (bool) that are still open."""
+    def set_aside(
+        self,
+        lines: NDArray[np.bool_] | NDArray[np.int64],
+        reason: str,
+        outcome: str = QUARANTINED,
+    ) -> None:
+        """Set aside those of ``lines`` (a mask, or positions) that are still open."""
         self.reasons.append((reason, outcome))
-        self.entry[lines & self.open] = len(self.reasons)
+        at = np.flatnonzero(lines) if lines.dtype == bool else lines
+        self.entry[at[self.entry[at] == 0]] = len(self.reasons)
 
-    def reason_of(self, lines: NDArray[np.bool_]) -> NDArray[np.object_]:
-        """The reason (object array of str) of each of these lines, all of them set aside."""
+    def reason_of(self, lines: NDArray[np.int64]) -> NDArray[np.object_]:
+        """The reason (object array of str) of the lines at these positions, all set aside."""
         names = np.array([reason for reason, _ in self.reasons], dtype=object)
         return names[self.entry[lines] - 1]

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from restock.dataset import columns as c
 from restock.dataset.contract import check_columns
-from restock.dataset.sources import Opened
+from restock.dataset.sources import Opened, hand_back
 from restock.dataset.texts import Texts
 from restock.dataset.times import as_times
 
 Floats = NDArray[np.float64]
+_TEXTS = (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM, c.ITEM_NAME, c.CATEGORY)
 
 
 @dataclass(eq=False)
@@ -41,6 +42,26 @@ class Lines:
     def __len__(self) -> int:
         return int(self.time.size)
 
+    def keep(self, chosen: NDArray[np.bool_]) -> None:
+        """Drop every other line, and the texts that no line has then; column by column."""
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if isinstance(column, Texts):
+                setattr(self, field.name, column[chosen].compact())
+            elif column is not None:
+                setattr(self, field.name, column[chosen])
+            del column
+            hand_back()  # it makes room for the next one
+
+    def frame(self) -> pd.DataFrame:
+        """The columns of ``restock.dataset.columns`` that are there, text as objects."""
+        columns: dict[str, NDArray[np.generic]] = {}
+        for name in (*c.REQUIRED, *c.OPTIONAL):
+            column = self.time if name == c.TIMESTAMP else getattr(self, name)
+            if column is not None:
+                columns[name] = column.objects() if isinstance(column, Texts) else column
+        return pd.DataFrame(columns)
+
     @classmethod
     def of(cls, part: Opened, names: dict[str, str], time_format: str | None) -> Self:
         """The lines of one source. Raises BadOrders when a column has an impossible type.
@@ -48,25 +69,23 @@ class Lines:
         names: our name → the name in the source. time_format: of time stamps that are text
         (strptime's codes); None is ISO 8601.
         """
-        ours = pd.DataFrame({name: part.frame[theirs] for name, theirs in names.items()})
+        found = {name: part.text(names[name]) for name in _TEXTS if name in names}
+        texts = {name: text for name, text in found.items() if text is not None}
+        columns = {ours: part.column(name) for ours, name in names.items() if ours not in texts}
         if part.typed:
-            check_columns(ours, part.name, names)
-        time, aware = as_times(ours[c.TIMESTAMP], time_format)
-        numbers = {
-            name: _numbers(ours[name])
-            for name in (c.QUANTITY, c.UNIT_PRICE, c.UNIT_COST)
-            if name in names
+            check_columns(columns, part.name, names)
+        time, aware = as_times(columns.pop(c.TIMESTAMP), time_format)
+        others = {
+            name: Texts.of(column) if name in _TEXTS else _numbers(column)
+            for name, column in columns.items()
         }
-        texts = {
-            name: Texts.of(ours[name])
-            for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM, c.ITEM_NAME, c.CATEGORY)
-            if name in names
-        }
-        return cls(time=time, aware=aware, **texts, **numbers)  # type: ignore[arg-type]
+        return cls(time=time, aware=aware, **texts, **others)  # type: ignore[arg-type]
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """The lines of all parts, in their order; what only some have is missing elsewhere."""
+        if len(parts) == 1:
+            return parts[0]
         joined: dict[str, Any] = {}
         for field in fields(cls):
             columns = [getattr(part, field.name) for part in parts]
@@ -84,7 +103,7 @@ class Lines:
 
 
 def _no_text(n_lines: int) -> Texts:
-    return Texts(np.full(n_lines, -1, dtype=np.int64), np.empty(0, dtype=object))
+    return Texts(np.full(n_lines, -1, dtype=np.int32), np.empty(0, dtype=object))
 
 
 def _no_number(n_lines: int) -> Floats:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from restock.dataset.contract import MIN_QUANTITY
 from restock.dataset.ledger import NETTED, Ledger
 from restock.dataset.lines import Lines
-from restock.kernels.netting import net
+from restock.kernels.netting import net, shares_pair
+from restock.kernels.sorting import radix_order
 
 NETTED_OFF = "cancellation, netted off earlier orders"
 CANCELLED = "order line cancelled in full"
@@ -19,56 +20,77 @@ DROPPED = "cancellation"
 
 @dataclass(frozen=True)
 class Netted:
-    """What netting did: units taken off orders, and kept lines with fewer units than before."""
+    """What netting found: units to take off, and what is left of the lines that are kept.
 
-    units: float = 0.0
-    lines_lowered: int = 0
+    lines: ascending positions (int64) of the orders of which a part is cancelled; left: their
+    units (float64), fewer than before.
+    """
+
+    units: float
+    lines: NDArray[np.int64]
+    left: NDArray[np.float64]
 
 
-def drop_cancellations(lines: Lines, ledger: Ledger) -> None:
+def drop_cancellations(lines: Lines, ledger: Ledger) -> Netted:
     """Set aside every open line of negative quantity; orders stay as they were."""
     ledger.set_aside(lines.quantity < 0, DROPPED)
+    return Netted(0.0, np.empty(0, dtype=np.int64), np.empty(0))
 
 
 def net_cancellations(lines: Lines, ledger: Ledger) -> Netted:
     """Take cancelled units off the latest earlier orders of the same customer and item.
 
-    Lowers ``lines.quantity`` of the orders and sets aside the cancellations and the orders
-    of which nothing is left. An order of the same moment counts as earlier; market, price
-    and order id need not agree, since a credit note names none of them reliably. What is
-    left of a cancellation is noted and never makes an order negative.
+    Sets aside the cancellations and the orders of which nothing is left, and says what is left
+    of the others: quantities stay as they were read. An order of the same moment counts as
+    earlier; market, price and order id need not agree, since a credit note names none of them
+    reliably. What is left of a cancellation is noted and never makes an order negative.
     """
-    width = max(lines.item_id.values.size, 1)
-    group = lines.customer_id.codes * width + lines.item_id.codes
-    cancels = ledger.open & (lines.quantity < 0)
-    touched = np.flatnonzero(ledger.open & np.isin(group, np.unique(group[cancels])))
-    by = touched[_order(lines, group, touched)]
+    touched = _touched(lines, ledger.open)
+    group = lines.customer_id.codes[touched].astype(np.int64)
+    group = group * max(lines.item_id.n_values, 1) + lines.item_id.codes[touched]
+    turn = _order(lines, group, touched)
+    group, by = group[turn], touched[turn]
     before = lines.quantity[by]
-    left = net(group[by], before, MIN_QUANTITY)
+    left = net(group, before, MIN_QUANTITY)
 
     order = before > 0
-    lines.quantity[by[order]] = left[order]
-    ledger.set_aside(_where(lines, by[order & (left == 0)]), CANCELLED, NETTED)
-    ledger.set_aside(_where(lines, by[~order & (left == 0)]), NETTED_OFF, NETTED)
-    ledger.set_aside(_where(lines, by[~order & (left < -before)]), TOO_LARGE)
-    ledger.set_aside(_where(lines, by[~order & (left == -before)]), UNMATCHED)
     lowered = order & (left > 0) & (left < before)
-    return Netted(float((before[order] - left[order]).sum()), int(lowered.sum()))
+    ledger.set_aside(by[order & (left == 0)], CANCELLED, NETTED)
+    ledger.set_aside(by[~order & (left == 0)], NETTED_OFF, NETTED)
+    ledger.set_aside(by[~order & (left < -before)], TOO_LARGE)
+    ledger.set_aside(by[~order & (left == -before)], UNMATCHED)
+    units = float((before[order] - left[order]).sum())
+    at = np.argsort(by[lowered])
+    return Netted(units, by[lowered][at], left[lowered][at])
 
 
-def _order(lines: Lines, group: NDArray[np.int64], touched: NDArray[np.int64]) -> NDArray[np.int64]:
+def _touched(lines: Lines, is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Positions of the open lines of every customer and item of which something is cancelled."""
+    cancels = is_open & (lines.quantity < 0)
+    customer, item = lines.customer_id.codes, lines.item_id.codes
+    found = shares_pair(customer, item, np.flatnonzero(cancels))
+    return np.flatnonzero(found & is_open)
+
+
+def _order(lines: Lines, group: NDArray[np.int64], touched: NDArray[np.int64]) -> NDArray[np.int32]:
     """By (group, time, orders first); ties by all else, so that row order cannot matter."""
-    keys = [lines.unit_price, np.abs(lines.quantity), lines.market.codes, lines.order_id.codes]
-    for text in (lines.item_name, lines.category):
-        if text is not None:
-            keys.insert(0, text.codes)
-    if lines.unit_cost is not None:
-        keys.insert(0, lines.unit_cost)
-    keys += [lines.quantity < 0, lines.time, group]
-    return np.lexsort([key[touched] for key in keys])
+    quantity, time = lines.quantity[touched], lines.time[touched].view(np.int64)
+    cancels = (quantity < 0).view(np.int8)
+    by = radix_order(cancels, time, group)
+    keys = (group[by], time[by], cancels[by])
+    again = np.logical_and.reduce([key[1:] == key[:-1] for key in keys])
+    tied = np.flatnonzero(np.append(again, False) | np.append(False, again))
+    if tied.size:
+        run = np.cumsum(np.append(True, ~again))[tied]
+        by[tied] = by[tied][np.lexsort([*_all_else(lines, touched[by[tied]]), run])]
+    return by
 
 
-def _where(lines: Lines, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    mask = np.zeros(len(lines), dtype=bool)
-    mask[positions] = True
-    return mask
+def _all_else(lines: Lines, at: NDArray[np.int64]) -> list[NDArray[np.generic]]:
+    """What tells lines of one customer, item and moment apart, the most important last."""
+    texts = (lines.category, lines.item_name, lines.order_id, lines.market)
+    category, name, order, market = (None if text is None else text.codes[at] for text in texts)
+    cost = None if lines.unit_cost is None else lines.unit_cost[at]
+    quantity = np.abs(lines.quantity[at])
+    keys = (cost, category, name, lines.unit_price[at], quantity, market, order)
+    return [key for key in keys if key is not None]

@@ -69,9 +69,11 @@ def _unreadable(part: Lines, ours: str) -> NDArray[np.bool_]:
 
 def _cells(source: Opened, name: str, unreadable: NDArray[np.bool_]) -> _Cells:
     where = np.flatnonzero(unreadable)
-    suspects = source.frame[name].iloc[where]
+    if where.size == 0:
+        return _Cells(source.name, name, len(source), 0, "")
+    suspects = source.column(name).iloc[where]
     texts = suspects.astype(object)[suspects.notna().to_numpy()]
     texts = texts[(texts != "").to_numpy()]
     example = str(texts.iloc[0])[:40] if len(texts) else ""
     blank = where.size - len(texts)
-    return _Cells(source.name, name, len(source.frame) - blank, len(texts), example)
+    return _Cells(source.name, name, len(source) - blank, len(texts), example)

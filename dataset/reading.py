@@ -9,16 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from restock.dataset import cleaning, online_retail
-from restock.dataset import columns as c
-from restock.dataset.contract import BadOrders, as_limit, check_lines
+from restock.dataset.contract import BadOrders, as_limit
+from restock.dataset.encoding import order_codes
 from restock.dataset.header import names_in
 from restock.dataset.homes import HomeRule, home_markets
 from restock.dataset.ledger import Ledger
 from restock.dataset.lines import Lines
-from restock.dataset.netting import Netted, drop_cancellations, net_cancellations
+from restock.dataset.netting import drop_cancellations, net_cancellations
 from restock.dataset.readable import check_readable
 from restock.dataset.report import CleaningReport, CleanOrders, count_days, count_reasons
-from restock.dataset.sources import Opened, Source, open_sources
+from restock.dataset.sources import Opened, Source, hand_back, open_sources
+from restock.dataset.texts import Texts
 
 CancellationRule = Literal["net", "drop"]
 REPEATED = "in a file with the same content as another"
@@ -63,7 +64,7 @@ def read_orders(
     _check_choice("home_market", home_market, ("last", "most_frequent"))
     limit = as_limit(as_of)
     opened = open_sources(source, delimiter=delimiter, encoding=encoding)
-    present = {part.name: [str(name) for name in part.frame.columns] for part in opened}
+    present = {part.name: part.names for part in opened}
     dialect, names = names_in(present, columns)
     parts = [Lines.of(part, own, time_format) for part, own in zip(opened, names, strict=True)]
     check_readable(opened, names, parts)
@@ -71,7 +72,6 @@ def read_orders(
         _refuse_zones(opened, parts)
 
     lines = Lines.concat(parts)
-    read = lines.quantity.copy()
     ledger = Ledger(len(lines))
     again = [
         np.full(len(part), source.repeated) for source, part in zip(opened, parts, strict=True)
@@ -81,33 +81,37 @@ def read_orders(
         ledger.set_aside(np.concatenate(online_retail.repeated(parts)), online_retail.OVERLAP)
     _check_lines(lines, ledger, dialect, limit, country_names or {}, time_zones or {})
     costs_ignored = cleaning.clean_costs(lines)
-    netted = Netted()
-    if cancellations == "net":
-        netted = net_cancellations(lines, ledger)
-    else:
-        drop_cancellations(lines, ledger)
-    kept = np.flatnonzero(ledger.open)
-    moved = _move_home(lines, kept, home_market, rates)
-
-    orders = _orders(lines, kept)
-    check_lines(orders)
+    settle = net_cancellations if cancellations == "net" else drop_cancellations
+    netted = settle(lines, ledger)
+    reasons = count_reasons(lines, ledger)
+    quarantined_days = count_days(lines, ledger, limit)
+    quarantine = _quarantine(opened, ledger)
+    files = {part.name: len(part) for part in opened}
+    opened.clear()  # what was read makes room for what is kept
+    parts.clear()
+    hand_back()
+    lines.keep(ledger.open)
+    lines.quantity[netted.lines - np.searchsorted(quarantine.index, netted.lines)] = netted.left
+    hand_back()
+    moved = _move_home(lines, home_market, rates)
+    _, owner = order_codes(lines.order_id, lines.customer_id)
     report = CleaningReport(
-        lines_read=len(lines),
-        lines_kept=kept.size,
-        reasons=count_reasons(ledger, _value(read, lines.unit_price)),
-        files={part.name: len(part.frame) for part in opened},
-        customers=_distinct(lines.customer_id.codes[kept]),
-        items=_distinct(lines.item_id.codes[kept]),
-        orders=_distinct(lines.order_id.codes[kept], lines.customer_id.codes[kept]),
-        markets=_distinct(lines.market.codes[kept]),
-        quarantined_days=count_days(lines, ledger, limit),
+        lines_read=ledger.entry.size,
+        lines_kept=len(lines),
+        reasons=reasons,
+        files=files,
+        customers=lines.customer_id.n_values,
+        items=lines.item_id.n_values,
+        orders=owner.size,
+        markets=lines.market.n_values,
+        quarantined_days=quarantined_days,
         units_netted=netted.units,
-        lines_lowered=netted.lines_lowered,
-        customers_abroad=_distinct(lines.customer_id.codes[kept[moved]]),
-        lines_moved=int(moved.sum()),
+        lines_lowered=netted.lines.size,
+        customers_abroad=np.unique(lines.customer_id.codes[moved]).size,
+        lines_moved=moved.size,
         costs_ignored=costs_ignored,
     )
-    return CleanOrders(orders, _quarantine(opened, ledger), report)
+    return CleanOrders(lines, quarantine, report)
 
 
 def _check_lines(
@@ -123,17 +127,13 @@ def _check_lines(
         lines.customer_id = online_retail.without_float_suffix(lines.customer_id)
         country_names = {**online_retail.COUNTRY_NAMES, **country_names}
     faults = cleaning.clean_texts(lines, upper_items=dialect)
+    hand_back()
     if dialect:
         online_retail.set_aside(lines, ledger)
     cleaning.check_ids(faults, ledger)
     cleaning.check_markets(lines, ledger, country_names, names_first=dialect)
     cleaning.check_times(lines, ledger, limit, time_zones)
     cleaning.check_numbers(lines, ledger)
-
-
-def _distinct(codes: NDArray[np.int64], within: NDArray[np.int64] | int = 0) -> int:
-    width = int(codes.max()) + 1 if codes.size else 1
-    return int(np.unique(within * width + codes).size)
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -153,28 +153,26 @@ def _refuse_zones(opened: list[Opened], parts: list[Lines]) -> None:
 
 
 def _move_home(
-    lines: Lines, kept: NDArray[np.int64], rule: HomeRule, rates: Mapping[str, float] | None
-) -> NDArray[np.bool_]:
-    """Give every kept line the home market of its customer; return which ones moved."""
-    placed = lines.market.codes[kept]
-    home = home_markets(
-        lines.customer_id.codes[kept], placed, lines.time[kept], lines.order_id.codes[kept], rule
-    )
-    moved = home != placed
-    if rates is not None and moved.any():
+    lines: Lines, rule: HomeRule, rates: Mapping[str, float] | None
+) -> NDArray[np.int64]:
+    """Give every line the home market of its customer; return which ones moved (positions)."""
+    placed = lines.market.codes
+    home = home_markets(lines.customer_id.codes, placed, lines.time, lines.order_id.codes, rule)
+    moved = np.flatnonzero(home != placed)
+    if rates is not None and moved.size:
         factor = _rates(lines, rates, np.union1d(home[moved], placed[moved]))
         change = factor[placed[moved]] / factor[home[moved]]
-        lines.unit_price[kept[moved]] *= change
+        lines.unit_price[moved] *= change
         if lines.unit_cost is not None:
-            lines.unit_cost[kept[moved]] *= change
-    lines.market.codes[kept] = home
+            lines.unit_cost[moved] *= change
+    lines.market = Texts(home, lines.market.distinct).compact()
     return moved
 
 
 def _rates(
-    lines: Lines, rates: Mapping[str, float], needed: NDArray[np.int64]
+    lines: Lines, rates: Mapping[str, float], needed: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    factor = np.full(lines.market.values.size, np.nan)
+    factor = np.full(lines.market.n_values, np.nan)
     for code in needed:
         market = lines.market.values[code]
         if not rates.get(market, 0.0) > 0.0:
@@ -186,35 +184,16 @@ def _rates(
     return factor
 
 
-def _orders(lines: Lines, kept: NDArray[np.int64]) -> pd.DataFrame:
-    columns: dict[str, NDArray[np.generic]] = {
-        name: getattr(lines, name).objects()[kept]
-        for name in (c.MARKET, c.CUSTOMER, c.ORDER, c.ITEM)
-    }
-    columns[c.TIMESTAMP] = lines.time[kept]
-    columns[c.QUANTITY] = lines.quantity[kept]
-    columns[c.UNIT_PRICE] = lines.unit_price[kept]
-    for name in (c.ITEM_NAME, c.CATEGORY):
-        texts = getattr(lines, name)
-        if texts is not None:
-            columns[name] = texts.objects()[kept]
-    if lines.unit_cost is not None:
-        columns[c.UNIT_COST] = lines.unit_cost[kept]
-    return pd.DataFrame(columns, index=pd.Index(kept, name="line"))
-
-
 def _quarantine(opened: list[Opened], ledger: Ledger) -> pd.DataFrame:
     """The lines set aside, as their sources hold them."""
-    aside = ~ledger.open
+    aside = np.flatnonzero(~ledger.open)
     frames, start = [], 0
     for part in opened:
-        stop = start + len(part.frame)
-        frame = part.frame[aside[start:stop]]
-        texts = frame.select_dtypes("category").columns
-        frames.append(frame.astype(dict.fromkeys(texts, object)))
+        stop = start + len(part)
+        frames.append(part.rows(aside[slice(*np.searchsorted(aside, [start, stop]))] - start))
         start = stop
     table = frames[0].reset_index(drop=True) if len(frames) == 1 else _stacked(frames)
-    table.index = pd.Index(np.flatnonzero(aside), name="line")
+    table.index = pd.Index(aside, name="line")
     return table.assign(reason=ledger.reason_of(aside))
 
 
@@ -224,9 +203,3 @@ def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
     known = [frame.dropna(axis="columns", how="all") for frame in frames if len(frame)]
     table = pd.concat(known, ignore_index=True) if known else frames[0].reset_index(drop=True)
     return table.reindex(columns=columns)
-
-
-def _value(quantity: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        value = quantity * price
-    return np.where(np.abs(value) < 1e16, value, 0.0)

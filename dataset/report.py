@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from restock.dataset import columns as c
+from restock.dataset.contract import check_lines
+from restock.dataset.interactions import Interactions
 from restock.dataset.ledger import NETTED, QUARANTINED, Ledger
 from restock.dataset.lines import Lines
 
@@ -102,25 +105,48 @@ class CleaningReport:
 class CleanOrders:
     """Clean order lines and everything else that was read.
 
-    orders: the lines that meet the contract, under our names, in the order they were read;
-    quantities are net of cancellations. quarantine: every other line, with the columns and
-    values of the source, and ``reason``. Both are indexed by the line's number in what was
-    read (from 0, over all files), so that no line is in both and none is in neither.
+    lines: those that meet the contract, as codes and distinct texts, in the order they were
+    read; quantities are net of cancellations. quarantine: every other line, indexed by its
+    number, with the columns and values of the source, and ``reason``. No line is in both, none
+    in neither.
     """
 
-    orders: pd.DataFrame
+    lines: Lines
     quarantine: pd.DataFrame
     report: CleaningReport
 
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """The numbers of ``lines`` in what was read (int64, from 0, over all files)."""
+        kept = np.ones(self.report.lines_read, dtype=bool)
+        kept[self.quarantine.index] = False
+        return np.flatnonzero(kept)
 
-def count_reasons(ledger: Ledger, value: NDArray[np.float64]) -> pd.DataFrame:
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """``lines`` as a frame under our names, indexed by ``kept``; made when asked for.
+
+        Raises pandera's SchemaError should a line break the contract.
+        """
+        frame = self.lines.frame().set_index(pd.Index(self.kept, name="line"))
+        check_lines(frame)
+        return frame
+
+    def interactions(self) -> Interactions:
+        """The same as ``Interactions.from_frame(self.orders)``, without making the frame."""
+        return Interactions.from_lines(self.lines)
+
+
+def count_reasons(lines: Lines, ledger: Ledger) -> pd.DataFrame:
     """One row per reason that took a line: reason, outcome, lines, value."""
-    size = len(ledger.reasons) + 1
-    lines = np.bincount(ledger.entry, minlength=size)
-    sums = np.bincount(ledger.entry, weights=value, minlength=size)
+    aside = np.flatnonzero(~ledger.open)
+    entry, size = ledger.entry[aside], len(ledger.reasons) + 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = lines.quantity[aside] * lines.unit_price[aside]
+    value = np.where(np.abs(value) < 1e16, value, 0.0)  # what is absurd or unreadable counts 0
     table = pd.DataFrame(ledger.reasons, columns=["reason", "outcome"])
-    table["lines"] = lines[1:]
-    table["value"] = sums[1:]
+    table["lines"] = np.bincount(entry, minlength=size)[1:]
+    table["value"] = np.bincount(entry, weights=value, minlength=size)[1:]
     # one reason may be given by several rules
     table = table.groupby(["reason", "outcome"], sort=False, as_index=False).sum()
     return table[table["lines"] > 0].reset_index(drop=True)
@@ -131,13 +157,14 @@ def count_days(lines: Lines, ledger: Ledger, limit: np.datetime64 | None) -> pd.
 
     limit: the first moment that is not known; lines of the future are no fault of a day.
     """
-    aside = [at for at, (_, outcome) in enumerate(ledger.reasons, 1) if outcome == QUARANTINED]
-    is_code = [bool(re.fullmatch(c.MARKET_PATTERN, value)) for value in lines.market.values]
-    counted = np.isin(ledger.entry, aside) & ~np.isnat(lines.time)
-    counted &= lines.market.lookup(np.array(is_code, dtype=bool), False)
+    quarantined = [at for at, (_, told) in enumerate(ledger.reasons, 1) if told == QUARANTINED]
+    at = np.flatnonzero(~ledger.open)
+    at = at[np.isin(ledger.entry[at], quarantined) & ~np.isnat(lines.time[at])]
     if limit is not None:
-        counted &= lines.time < limit
-    market, time = lines.market.objects()[counted], lines.time[counted]
+        at = at[lines.time[at] < limit]
+    is_code = [bool(re.fullmatch(c.MARKET_PATTERN, value)) for value in lines.market.values]
+    at = at[lines.market[at].lookup(np.array(is_code, dtype=bool), False)]
+    market, time = lines.market[at].objects(), lines.time[at]
     frame = pd.DataFrame({c.MARKET: market, "day": time.astype("datetime64[D]")})
     frame["day"] = frame["day"].astype("datetime64[s]")
     return frame.groupby([c.MARKET, "day"]).size().rename("lines").reset_index()

@@ -108,7 +108,9 @@ def build(
     drawn = draw_items(p, items, BURN, days, season, seed)
     local, taste_mix, keys = _localise(p, markets, items, seed)
     served = local * _alive_share(drawn, season, days)
-    alias, other = alias_tables(drawn.taste)
+    # numpy lays a large product out otherwise than a small one: kernels would be compiled twice
+    taste = np.ascontiguousarray(drawn.taste)
+    alias, other = alias_tables(taste)
     quarters = (np.arange(total) - BURN) // 91
     nice = np.array(NICE + MORE_NICE, dtype=np.float64)
     world = World(
@@ -123,7 +125,7 @@ def build(
         death=np.tile(drawn.death, (len(markets), 1)),
         season=season,
         season_of=drawn.season_of,
-        taste=drawn.taste.astype(np.float32),
+        taste=taste.astype(np.float32),
         alias=alias,
         other=other,
         partner=drawn.partner,

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from restock.dataset.contract import BadOrders
+from restock.dataset.texts import Texts
 
 Source = pd.DataFrame | str | Path | Sequence[str | Path]
 
@@ -26,18 +29,68 @@ _NULLABLE = {
 }
 
 
+Columns = dict[str, Texts | pa.ChunkedArray]
+"""The columns of a file by name: text as codes and values, in the order of the file."""
+
+
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """One opened source: its lines as they are, text columns as categories.
+    """One opened source: its lines as they are.
 
+    lines: a frame as it was given, or the columns of a file.
     typed: False for CSV, where everything is text until it is parsed. repeated: a file that
     comes later has the very same content.
     """
 
     name: str
-    frame: pd.DataFrame
+    lines: pd.DataFrame | Columns
     typed: bool
     repeated: bool = False
+
+    def __len__(self) -> int:
+        if isinstance(self.lines, pd.DataFrame):
+            return len(self.lines)
+        return len(next(iter(self.lines.values()), ()))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its columns."""
+        return [str(name) for name in self.lines]
+
+    def text(self, name: str) -> Texts | None:
+        """A column of text in a file, its values sorted; None where it is another.
+
+        It is kept so: what is made of it and changes no value has the same codes in memory.
+        """
+        if isinstance(self.lines, pd.DataFrame):
+            return None
+        column = self.lines[name]
+        if not isinstance(column, Texts):
+            return None
+        self.lines[name] = ordered = column.ordered()
+        return ordered
+
+    def column(self, name: str) -> pd.Series:
+        """A column as pandas holds it, text of a file as categories."""
+        if (text := self.text(name)) is not None:
+            return pd.Series(pd.Categorical.from_codes(text.codes, pd.Index(text.values)))
+        column = self.lines[name]
+        return column if isinstance(column, pd.Series) else _series(column)
+
+    def rows(self, positions: NDArray[np.int64]) -> pd.DataFrame:
+        """The lines at these positions as a frame, text as objects."""
+        if isinstance(self.lines, pd.DataFrame):
+            frame = self.lines.iloc[positions]
+            texts = frame.select_dtypes("category").columns
+            return frame.astype(dict.fromkeys(texts, object))
+        return pd.DataFrame(
+            {
+                name: column[positions].compact().objects()
+                if isinstance(column, Texts)
+                else _series(column.take(positions))
+                for name, column in self.lines.items()
+            }
+        )
 
 
 def open_sources(source: Source, *, delimiter: str = ",", encoding: str = "utf-8") -> list[Opened]:
@@ -58,7 +111,7 @@ def open_sources(source: Source, *, delimiter: str = ",", encoding: str = "utf-8
         ]
     for part in opened:
         _check_names(part)
-    if not any(len(part.frame) for part in opened):
+    if not any(len(part) for part in opened):
         names = ", ".join(part.name for part in opened)
         raise BadOrders(names, "there is no order line in it", "check what wrote it")
     return opened
@@ -130,8 +183,9 @@ def _repeated(paths: Sequence[Path]) -> set[Path]:
 def _open(path: Path, delimiter: str, encoding: str) -> Opened:
     with _opening(path):
         parquet = _kind(path) == "Parquet"
-        table = _parquet(path) if parquet else _csv(path, delimiter, encoding)
-        return Opened(str(path), _frame(table), typed=parquet)
+        lines = _parquet(path) if parquet else _csv(path, delimiter, encoding)
+        hand_back()
+        return Opened(str(path), lines, typed=parquet)
 
 
 @contextmanager
@@ -156,25 +210,33 @@ def _opening(path: Path) -> Iterator[None]:
         raise BadOrders(str(path), f"cannot be read as {kind} ({cause})", remedy) from error
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(path: Path) -> Columns:
     schema = pq.read_schema(path)
+    _check_different(path, schema.names)
     text = [field.name for field in schema if _is_text(field.type)]
-    return pq.read_table(path, read_dictionary=text, partitioning=None)
+    # file by file, not as a data set: that would repeat a row group's dictionary in each batch;
+    # column by column: what reading one takes is room for the next, and fresh memory costs time
+    with pq.ParquetFile(path, read_dictionary=text) as file:
+        return {name: _plain(file.read([name])[name]) for name in schema.names}
 
 
 def _csv_names(path: Path, delimiter: str, encoding: str) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
         head = stream.read(1 << 16).decode(encoding, errors="replace").lstrip("\ufeff")
     names = next(csv.reader(head.splitlines(keepends=True), delimiter=delimiter), [])
-    if len(set(names)) < len(names):
-        raise BadOrders(str(path), "two columns have one name", "rename one of them")
+    _check_different(path, names)
     return names
 
 
-def _csv(path: Path, delimiter: str, encoding: str) -> pa.Table:
+def _check_different(path: Path, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise BadOrders(str(path), "two columns have one name", "rename one of them")
+
+
+def _csv(path: Path, delimiter: str, encoding: str) -> Columns:
     names = _csv_names(path, delimiter, encoding)
     text = pa.dictionary(pa.int32(), pa.string())
-    return pacsv.read_csv(
+    table = pacsv.read_csv(
         path,
         read_options=pacsv.ReadOptions(encoding=encoding),
         parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -183,20 +245,32 @@ def _csv(path: Path, delimiter: str, encoding: str) -> pa.Table:
             column_types=dict.fromkeys(names, text), strings_can_be_null=False
         ),
     )
+    columns = {}
+    for name in table.column_names:
+        columns[name] = _plain(table[name])
+        table = table.drop_columns(name)  # makes room for the next
+    return columns
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    for at, field in enumerate(table.schema):
-        column = table.column(at)
-        if _is_text(field.type):
-            column = pc.dictionary_encode(column)
-        elif pa.types.is_decimal(field.type):
-            column = column.cast(pa.float64())
-        table = table.set_column(at, field.name, column)
-    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(
-        types_mapper=_NULLABLE.get, date_as_object=False, ignore_metadata=True
-    )
-    return frame
+def _plain(column: pa.ChunkedArray) -> Texts | pa.ChunkedArray:
+    """Text as codes and values, decimal numbers as float64, all else as it is."""
+    kind = column.type
+    if _is_text(kind):
+        return Texts.of_arrow(pc.dictionary_encode(column))
+    if pa.types.is_dictionary(kind):
+        text = _is_text(kind.value_type)
+        return Texts.of_arrow(column) if text else column.cast(kind.value_type)
+    return column.cast(pa.float64()) if pa.types.is_decimal(kind) else column
+
+
+def hand_back() -> None:
+    """Give the system the memory that Arrow has freed and keeps for later."""
+    pa.default_memory_pool().release_unused()
+
+
+def _series(column: pa.ChunkedArray) -> pd.Series:
+    values: pd.Series = column.to_pandas(types_mapper=_NULLABLE.get, date_as_object=False)
+    return values
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -205,7 +279,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _check_names(part: Opened) -> None:
-    names = part.frame.columns
+    names = pd.Index(part.names)
     if not names.is_unique:
-        twice = ", ".join(map(str, names[names.duplicated()].unique()))
+        twice = ", ".join(names[names.duplicated()].unique())
         raise BadOrders(part.name, f"two columns are called {twice}", "rename one of them")

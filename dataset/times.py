@@ -71,7 +71,7 @@ def to_local(
 
 
 def _ms(stamps: pd.Series) -> Times:
-    times: Times = stamps.to_numpy().astype("datetime64[ms]")
+    times: Times = stamps.to_numpy().astype("datetime64[ms]", copy=False)
     return times
 
 

@@ -7,7 +7,7 @@ Not here: models, and anything that runs, stores or publishes.
 from restock.evaluation.comparison import compare
 from restock.evaluation.decision import Decision, GatePolicy
 from restock.evaluation.evidence import bar_token
-from restock.evaluation.folds import Fold, rolling_folds
+from restock.evaluation.folds import Fold, last_n, rolling_folds
 from restock.evaluation.gate import gate
 from restock.evaluation.judging import evaluate
 from restock.evaluation.objective import Objective
@@ -36,6 +36,7 @@ __all__ = [
     "compare",
     "evaluate",
     "gate",
+    "last_n",
     "refresh_check",
     "rolling_folds",
 ]

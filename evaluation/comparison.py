@@ -9,9 +9,11 @@ from restock.evaluation import metrics as m
 from restock.evaluation.folds import FloatArray
 from restock.evaluation.objective import PSEUDO_CUSTOMERS, Objective, shrunk_ratio
 from restock.evaluation.scorecard import Scorecard
-from restock.evaluation.significance import advantage_p_value, quantiles, resampled_sums
-from restock.evaluation.totals import Ground, denominators, numerators
+from restock.evaluation.significance import advantage_p_value, quantiles
+from restock.evaluation.totals import Ground, Totals
 from restock.evaluation.verdict import NAN, MetricRow, Verdict, in_words, undecided
+
+NOBODY = "there is no test customer"
 
 
 def compare(
@@ -63,106 +65,71 @@ def compare_all(
     which others are there. ``resamples=0`` leaves the intervals NaN and breaks no guardrail.
     """
     ground = Ground(tuple(champion))
-    arranged = {key: ground.arranged(cards) for key, cards in challengers.items()}
-    if ground.n_customers == 0:
-        return {key: undecided("there is no test customer", 0) for key in arranged}
-    bench = _Bench.of(ground, objective, confidence, pooled)
-    parts = {
-        key: [numerators(card, bench.names) for card in cards] for key, cards in arranged.items()
-    }
-    above = {key: ground.by_customer(part) for key, part in parts.items()}
-    stacked = np.hstack([bench.below, bench.above, *above.values()])
-    drawn = resampled_sums(stacked, resamples, seed)
-    width = len(bench.names)
-    return {
-        key: bench.verdict(
-            arranged[key],
-            above[key],
-            ground.by_cutoff(parts[key]),
-            below_drawn=drawn[:, :width],
-            champion_drawn=drawn[:, width : 2 * width],
-            drawn=drawn[:, (at + 2) * width : (at + 3) * width],
-        )
-        for at, key in enumerate(arranged)
-    }
+    sides = [champion, *(ground.arranged(cards) for cards in challengers.values())]
+    if not champion:
+        return {key: undecided(NOBODY, 0) for key in challengers}
+    totals = Totals(ground, sides, compared_metrics(objective, champion[0].k), resamples, seed)
+    bench = Bench(totals, 0, objective, confidence, pooled)
+    return {key: bench.verdict(at) for at, key in enumerate(challengers, start=1)}
+
+
+def compared_metrics(objective: Objective, k: int) -> tuple[str, ...]:
+    """The metrics of a verdict: the usual ones, and what the objective names beside them.
+
+    Raises ValueError when the objective's metrics are of lists of another length.
+    """
+    wanted = [*objective.weights, *objective.guardrails]
+    for name in wanted:
+        if m.parse_name(name)[1] != k:
+            raise ValueError(
+                f"the objective names {name}, the scorecards are of k = {k}: "
+                f"judge with k={m.parse_name(name)[1]}, or use Objective.at({k})"
+            )
+    usual = [m.metric_name(metric, k) for metric in (*m.AVERAGED, m.REVENUE_SHARE)]
+    return tuple(name for name in dict.fromkeys([*usual, *wanted]) if not _describes(name))
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
-    """The champion's side of all comparisons on one ground."""
+class Bench:
+    """The champion's side of all comparisons on one ground.
 
-    ground: Ground
+    champion: its place among the sides of the totals.
+    """
+
+    totals: Totals
+    champion: int
     objective: Objective
     confidence: float
-    names: tuple[str, ...]
-    above: FloatArray
-    below: FloatArray
-    windows_above: FloatArray
-    windows_below: FloatArray
-    pooled: Mapping[str, float] | None
+    pooled: Mapping[str, float] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        ground: Ground,
-        objective: Objective,
-        confidence: float,
-        pooled: Mapping[str, float] | None,
-    ) -> "_Bench":
-        k = ground.scorecards[0].k
-        wanted = [*objective.weights, *objective.guardrails]
-        for name in wanted:
-            if m.parse_name(name)[1] != k:
-                raise ValueError(
-                    f"the objective names {name}, the scorecards are of k = {k}: "
-                    f"judge with k={m.parse_name(name)[1]}, or use Objective.at({k})"
-                )
-        usual = [m.metric_name(metric, k) for metric in (*m.AVERAGED, m.REVENUE_SHARE)]
-        names = tuple(name for name in dict.fromkeys([*usual, *wanted]) if not _describes(name))
-        above = [numerators(card, names) for card in ground.scorecards]
-        below = [denominators(card, names) for card in ground.scorecards]
-        return cls(
-            ground,
-            objective,
-            confidence,
-            names,
-            ground.by_customer(above),
-            ground.by_customer(below),
-            ground.by_cutoff(above),
-            ground.by_cutoff(below),
-            pooled,
-        )
-
-    def verdict(
-        self,
-        challenger: Sequence[Scorecard],
-        above: FloatArray,
-        windows_above: FloatArray,
-        *,
-        below_drawn: FloatArray,
-        champion_drawn: FloatArray,
-        drawn: FloatArray,
-    ) -> Verdict:
-        """One challenger: its totals per customer and per window, and its resampled sums."""
-        total = self.below.sum(axis=0)
+    def verdict(self, challenger: int, *, intervals: bool = True) -> Verdict:
+        """One challenger, by its place. Without intervals no guardrail is broken."""
+        totals, names = self.totals, self.totals.names
+        n_customers = totals.ground.n_customers
+        if n_customers == 0:
+            return undecided(NOBODY, 0)
+        total = totals.sum_below
         with np.errstate(invalid="ignore"):
-            mine, theirs = above.sum(axis=0) / total, self.above.sum(axis=0) / total
+            mine, theirs = (totals.sum_above[at] / total for at in (challenger, self.champion))
         prior = self._prior(mine, theirs)
-        counted = np.maximum((self.below > 0).sum(axis=0), 1)
-        extra = prior * PSEUDO_CUSTOMERS / counted + 1e-12
+        extra = prior * PSEUDO_CUSTOMERS / np.maximum(totals.counted, 1) + 1e-12
         ratio = (mine + extra) / (theirs + extra)
-        weight = np.array([self.objective.shares.get(name, 0.0) for name in self.names])
+        weight = np.array([self.objective.shares.get(name, 0.0) for name in names])
         weighted = weight > 0
-        unknown = [n for n, w, t in zip(self.names, weighted, total, strict=True) if w and t <= 0]
+        unknown = [n for n, w, t in zip(names, weighted, total, strict=True) if w and t <= 0]
         if unknown:
-            return undecided(
-                f"{', '.join(unknown)}: no customer has a value", self.ground.n_customers
-            )
+            return undecided(f"{', '.join(unknown)}: no customer has a value", n_customers)
 
         scale = weight / (total * ((mine + theirs) / 2 + extra))
-        p_value = advantage_p_value((above - self.above)[:, weighted] @ scale[weighted])
+        above, theirs_above = (totals.above[at][:, weighted] for at in (challenger, self.champion))
+        p_value = advantage_p_value((above - theirs_above) @ scale[weighted])
         log_lift = float(np.log(ratio[weighted]) @ weight[weighted])
-        ratios = _drawn_ratios(drawn, champion_drawn, below_drawn, prior, extra)
+        ratios = np.empty((0, len(names)))
+        if intervals:
+            below_drawn, drawn = totals.drawn
+            ratios = _drawn_ratios(
+                drawn[challenger], drawn[self.champion], below_drawn, prior, extra
+            )
         rows = self._rows(mine, theirs, ratio, ratios) | self._described(challenger)
         lifts = np.log(ratios[:, weighted]) @ weight[weighted]
         interval, probability = (NAN, NAN), NAN
@@ -173,7 +140,7 @@ class _Bench:
         broken = self._broken(rows)
         lift = float(np.expm1(log_lift))
         sure = p_value <= (1 - self.confidence) / 2
-        windows, won = self._windows(windows_above, weight, extra)
+        windows, won = self._windows(challenger, weight, extra)
         return Verdict(
             lift=lift,
             interval=interval,
@@ -181,7 +148,7 @@ class _Bench:
             p_value=p_value,
             promoted=sure and not broken,
             reasons=(in_words(lift, interval, p_value, self.confidence), *broken),
-            n_customers=self.ground.n_customers,
+            n_customers=n_customers,
             windows=windows,
             windows_won=won,
             guarded=not broken,
@@ -191,31 +158,31 @@ class _Bench:
     def _prior(self, mine: FloatArray, theirs: FloatArray) -> FloatArray:
         prior = (mine + theirs) / 2
         if self.pooled is not None:
-            given = np.array([self.pooled.get(name, NAN) for name in self.names])
+            given = np.array([self.pooled.get(name, NAN) for name in self.totals.names])
             prior = np.where(np.isnan(given), prior, given)
         return np.nan_to_num(prior)
 
     def _rows(
         self, mine: FloatArray, theirs: FloatArray, ratio: FloatArray, ratios: FloatArray
     ) -> dict[str, MetricRow]:
-        known = self.below.sum(axis=0) > 0
+        known = self.totals.sum_below > 0
         low = high = np.full(ratio.size, NAN)
         if ratios.size:
             low, high = quantiles(ratios, self.confidence)
         table = np.column_stack([mine, theirs, ratio, low, high])
         return {
             name: MetricRow(*(float(v) for v in table[at]))
-            for at, name in enumerate(self.names)
+            for at, name in enumerate(self.totals.names)
             if known[at]
         }
 
-    def _described(self, challenger: Sequence[Scorecard]) -> dict[str, MetricRow]:
+    def _described(self, challenger: int) -> dict[str, MetricRow]:
         """Guarded metrics that describe lists: the mean over folds, weighted by customers."""
         rows = {}
         for name in self.objective.guardrails:
             if _describes(name):
-                mine = _described_mean(challenger, name)
-                theirs = _described_mean(self.ground.scorecards, name)
+                mine = _described_mean(self.totals.sides[challenger], name)
+                theirs = _described_mean(self.totals.sides[self.champion], name)
                 ratio = shrunk_ratio(mine, theirs)
                 rows[name] = MetricRow(mine, theirs, ratio, ratio, ratio)
         return rows
@@ -232,13 +199,15 @@ class _Bench:
                 )
         return broken
 
-    def _windows(self, above: FloatArray, weight: FloatArray, extra: FloatArray) -> tuple[int, int]:
+    def _windows(self, challenger: int, weight: FloatArray, extra: FloatArray) -> tuple[int, int]:
         """Windows in which all weighted metrics are known, and those the challenger wins."""
         used = weight > 0
-        below = self.windows_below[:, used]
+        below = self.totals.windows_below[:, used]
         known = (below > 0).all(axis=1)
-        mine = above[known][:, used] / below[known] + extra[used]
-        theirs = self.windows_above[known][:, used] / below[known] + extra[used]
+        mine, theirs = (
+            self.totals.windows_above[side][known][:, used] / below[known] + extra[used]
+            for side in (challenger, self.champion)
+        )
         return int(known.sum()), int((np.log(mine / theirs) @ weight[used] > 0).sum())
 
 

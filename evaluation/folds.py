@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
+from restock.dataset.interactions import MINUTES_PER_DAY, minute_of
+from restock.kernels import metrics as kernels
+from restock.kernels.policy import over_blocks, threads
 
 METRIC_VERSION = 2  # raise it when a formula changes: old scorecards then no longer compare
 TIE_RULE = "lower item code first"
@@ -36,6 +39,27 @@ class Relevance:
     value: FloatArray
     margin: FloatArray
     repeat: BoolArray
+
+    def goals(self, k: int) -> FloatArray:
+        """What lists of ``k`` are measured by (float64, rows × segments × 4).
+
+        See ``kernels.metrics.find_goals``. Found once for all candidates.
+        """
+        if k not in self._goals:
+            goals = np.empty((self.indptr.size - 1, kernels.SEGMENTS, kernels.GOALS))
+            bought = self.indptr, self.value, self.margin, self.repeat
+            over_blocks(
+                lambda first, last: kernels.find_goals(first, last, *bought, k, goals),
+                len(goals),
+                kernels.ROWS_PER_BLOCK,
+                threads(),
+            )
+            self._goals[k] = goals
+        return self._goals[k]
+
+    @cached_property
+    def _goals(self) -> dict[int, FloatArray]:
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +131,9 @@ class Fold:
         market's currency (float64, items); 0 for items that nobody bought.
         """
         lines, n_items = self.train, self.train.n_items
-        count = np.bincount(lines.item, minlength=n_items)
-        value = np.bincount(lines.item, weights=lines.value, minlength=n_items)
+        item = lines.item
+        count = np.bincount(item, minlength=n_items)
+        value = np.bincount(item, weights=lines.value, minlength=n_items)
         return value / np.maximum(count, 1)
 
     @cached_property
@@ -171,36 +196,73 @@ def rolling_folds(
         )
     wanted = [n for n in range(windows, 0, -1) if only is None or n - 1 in only]
     cutoffs = [end - dt.timedelta(days=horizon_days * n) for n in wanted]
-    folds = [
-        _fold(interactions, cutoff, horizon_days, min_item_orders, item_window_days)
-        for cutoff in cutoffs
+    ends = [cutoff + dt.timedelta(days=horizon_days) for cutoff in cutoffs]
+    cuts = interactions.spans(
+        [*((None, cutoff) for cutoff in cutoffs), *zip(cutoffs, ends, strict=True)]
+    )
+    trains, tests = cuts[: len(cutoffs)], cuts[len(cutoffs) :]
+    candidates = _candidates(
+        interactions, [minute_of(cutoff) for cutoff in cutoffs], min_item_orders, item_window_days
+    )
+    return [
+        _fold(train, test, cutoff, horizon_days, allowed)
+        for train, test, cutoff, allowed in zip(trains, tests, cutoffs, candidates, strict=True)
+        if len(train)
     ]
-    return [fold for fold in folds if len(fold.train)]
+
+
+def last_n(interactions: Interactions, n: int = 1, *, min_item_orders: int = 1) -> Fold:
+    """Each customer's last ``n`` order lines against all earlier ones.
+
+    The usual split of published comparisons, to compare with them. A fold of no day: its
+    cut-off is the end of the data, from which ages count, for there is none in time. What one
+    customer did last may lie long before what others are trained on, so that trends leak into
+    training: decide by ``rolling_folds``. A customer with no more than ``n`` lines is cold.
+    min_item_orders: order lines that make an item a candidate. ValueError when a number is
+    below 1.
+    """
+    for name, number in {"n": n, "min_item_orders": min_item_orders}.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, not {number}")
+    lines = interactions.ranges
+    place = np.maximum(lines.stop - n, lines.start)
+    train, test = interactions.view(lines.start, place), interactions.view(place, lines.stop)
+    candidates = candidate_items(train, min_item_orders)
+    return _fold(train, test, interactions.as_of_date, 0, candidates)
 
 
 def candidate_items(
     train: Interactions, min_item_orders: int = 1, item_window_days: int | None = None
 ) -> BoolArray:
     """What may be recommended after these lines (bool, items): sold often enough, and lately."""
+    return _candidates(train, [train.as_of], min_item_orders, item_window_days)[0]
+
+
+def _candidates(
+    interactions: Interactions,
+    moments: list[int],
+    min_item_orders: int,
+    item_window_days: int | None,
+) -> BoolArray:
+    """The candidate items at each of these minutes (bool, moments × items)."""
     # one line per order and item, so lines count orders
-    candidates = np.bincount(train.item, minlength=train.n_items) >= min_item_orders
+    items_until, n_items = interactions.ranges.items_until, interactions.n_items
+    sold = items_until(moments, n_items)
+    candidates: BoolArray = sold >= min_item_orders
     if item_window_days is not None:
-        recent = train.item[train.age_days <= item_window_days]
-        candidates &= np.bincount(recent, minlength=train.n_items) > 0
+        window = item_window_days * MINUTES_PER_DAY
+        candidates &= sold > items_until([moment - window for moment in moments], n_items)
     return candidates
 
 
 def _fold(
-    interactions: Interactions,
+    train: Interactions,
+    test: Interactions,
     cutoff: dt.date,
     horizon_days: int,
-    min_item_orders: int,
-    item_window_days: int | None,
+    candidates: BoolArray,
 ) -> Fold:
-    train = interactions.before(cutoff)
-    test = interactions.between(cutoff, cutoff + dt.timedelta(days=horizon_days))
-    candidates = candidate_items(train, min_item_orders, item_window_days)
-    known = np.isin(test.customers, train.customers, assume_unique=True)
+    known = np.diff(train.indptr)[test.customers] > 0
     return Fold(
         train, test, cutoff, horizon_days, test.customers[known], test.customers[~known], candidates
     )

@@ -8,6 +8,7 @@ from restock.dataset.catalogue import IntArray
 from restock.evaluation.folds import Fold
 from restock.evaluation.metrics import score_lists
 from restock.evaluation.scorecard import Scorecard
+from restock.kernels import metrics as kernels
 from restock.models.recommendations import Recommendations
 
 
@@ -36,12 +37,11 @@ def evaluate(recommendations: Recommendations, fold: Fold, *, k: int = 10) -> Sc
             "some cold customers have a list and others have not: recommend for all of "
             "fold.cold, or for none"
         )
-    judged = rows >= 0
-    lists = np.full((rows.size, k), -1, dtype=np.int32)
-    lists[judged] = recommendations.items[rows[judged], :k]
+    judged = rows if some_cold else rows[:n_warm]
+    lists = np.ascontiguousarray(recommendations.items[judged, :k])
     _check_lists(lists, fold)
-    values = score_lists(lists, fold.relevance, fold)[judged]
-    customer = fold.relevance.customer[judged]
+    values = score_lists(lists, fold.relevance, fold)
+    customer = fold.relevance.customer[: judged.size]
     catalogue = fold.train.catalogue
     return Scorecard(
         fold_hash=hashlib.sha256(f"{fold.hash}:{k}".encode()).hexdigest(),
@@ -52,7 +52,7 @@ def evaluate(recommendations: Recommendations, fold: Fold, *, k: int = 10) -> Sc
         market=np.array(catalogue.markets, dtype=object)[catalogue.customer_market[customer]],
         cold=np.arange(customer.size) >= n_warm,
         part=np.zeros(customer.size, dtype=np.int32),
-        lists=lists[judged],
+        lists=lists,
         values=values,
         n_candidates=(int(fold.candidates.sum()),),
     )
@@ -62,21 +62,21 @@ def _row_of_customer(recommendations: Recommendations, fold: Fold, k: int) -> In
     customers = recommendations.customers
     if k < 1 or k > recommendations.k:
         raise ValueError(f"k must lie in 1..{recommendations.k}, the length of the lists, not {k}")
-    if np.unique(customers).size != customers.size:
-        raise ValueError("a customer has two lists: recommend once for each")
     row_of = np.full(fold.train.n_customers, -1, dtype=np.int32)
-    row_of[customers] = np.arange(customers.size, dtype=np.int32)
+    rows = np.arange(customers.size, dtype=np.int32)
+    row_of[customers] = rows
+    if (row_of[customers] != rows).any():
+        raise ValueError("a customer has two lists: recommend once for each")
     return row_of
 
 
 def _check_lists(lists: IntArray, fold: Fold) -> None:
-    outside = (lists >= 0) & ~fold.candidates[np.maximum(lists, 0)]
-    if outside.any():
-        item = fold.train.catalogue.item_ids(lists[outside][:1])[0]
+    outside, item, doubled = kernels.faults(lists, fold.candidates)
+    if outside:
+        first = fold.train.catalogue.item_ids(np.array([item], dtype=np.int32))[0]
         raise ValueError(
-            f"{int(outside.sum())} listed items, first {item!r}, are not candidates of the fold: "
+            f"{outside} listed items, first {first!r}, are not candidates of the fold: "
             "pass allowed=fold.candidates to recommend"
         )
-    ordered = np.sort(lists, axis=1)
-    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
+    if doubled:
         raise ValueError("a list names an item twice")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from restock.dataset.catalogue import IntArray
 from restock.evaluation.folds import FloatArray, Fold, Relevance
 from restock.kernels import metrics as kernels
+from restock.kernels.policy import over_blocks, threads
 
 Segment = Literal["all", "repeat", "new"]
 SEGMENTS: tuple[Segment, ...] = ("all", "repeat", "new")
@@ -120,26 +121,46 @@ def score_lists(
 ) -> FloatArray:
     """Every per-customer metric in every segment (float64, rows × ``columns(k)``).
 
-    lists: int32 (rows × k), the list of each row of ``relevance``, -1 in empty places, no
-    item twice. A customer without relevant items of a segment is NaN in its columns. The
-    columns ``captured``, ``spend`` and ``listed_value`` are money, in the market's currency.
-    map_divisor: what MAP divides by, min(K, R) or R.
+    lists: int32 (rows × k), the lists of the first rows of ``relevance`` or of all of them, -1
+    in empty places, no item twice. A customer without relevant items of a segment is NaN in its
+    columns. The columns ``captured``, ``spend`` and ``listed_value`` are money, in the market's
+    currency. map_divisor: what MAP divides by, min(K, R) or R.
     """
-    width = fold.train.n_items
-    ranked = kernels.judge(
-        lists,
-        relevance.indptr,
-        relevance.item,
-        relevance.value,
-        relevance.margin,
-        relevance.repeat,
-        width,
-        map_divisor == "relevant",
+    rows, k = lists.shape
+    values = np.empty((rows, len(columns(k))))
+    rank(lists, relevance, fold.train.n_items, values, map_divisor)
+    bought, customer = fold.train.pairs, relevance.customer[:rows]
+    known = bought.indptr[customer], bought.indptr[customer + 1], bought.item
+    about = fold.surprise, fold.line_value
+    over_blocks(
+        lambda first, last: kernels.describe(first, last, lists, *known, *about, values),
+        rows,
+        kernels.ROWS_PER_BLOCK,
+        threads(),
     )
-    bought = fold.train.pairs
-    start, stop = bought.indptr[relevance.customer], bought.indptr[relevance.customer + 1]
-    listed = kernels.describe(lists, start, stop, bought.item, fold.surprise, fold.line_value)
-    return np.hstack([ranked, listed])
+    return values
+
+
+def rank(
+    lists: IntArray,
+    relevance: Relevance,
+    n_items: int,
+    values: FloatArray,
+    map_divisor: Literal["attainable", "relevant"] = "attainable",
+) -> None:
+    """Write the metrics that purchases decide, the first of ``columns(k)``, for ``score_lists``.
+
+    values: float64 (rows × that many columns or more), one row for each list.
+    """
+    goals = relevance.goals(lists.shape[1])
+    bought = relevance.indptr, relevance.item, relevance.value, relevance.margin, relevance.repeat
+    how = n_items, map_divisor == "relevant"
+    over_blocks(
+        lambda first, last: kernels.judge(first, last, lists, goals, *bought, *how, values),
+        len(lists),
+        kernels.ROWS_PER_BLOCK,
+        threads(),
+    )
 
 
 def gini(counts: NDArray[np.int64], total: int) -> float:

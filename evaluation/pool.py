@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from restock.evaluation import metrics as m
-from restock.evaluation.comparison import compare_all
+from restock.evaluation.comparison import Bench, compared_metrics
 from restock.evaluation.evidence import unseen
 from restock.evaluation.objective import Objective
 from restock.evaluation.scorecard import Scorecard
-from restock.evaluation.totals import Ground, denominators, numerators
+from restock.evaluation.totals import Ground, Totals, denominators, numerators
 from restock.evaluation.verdict import NAN, Verdict
 
 Judged = Mapping[str, Mapping[str, Sequence[Scorecard]]]
@@ -36,7 +36,8 @@ class Pool:
         self._scorecards = scorecards
         self._incumbents = incumbents
         self._confidence, self._resamples, self._seed = confidence, resamples, seed
-        self._memory: dict[tuple[str, str, str, int], dict[str, Verdict]] = {}
+        self._memory: dict[tuple[str, str, str, bool], dict[str, Verdict]] = {}
+        self._totals: dict[tuple[object, ...], Totals] = {}
 
     @property
     def candidates(self) -> set[str]:
@@ -99,14 +100,13 @@ class Pool:
 
         after: an evidence token; only windows that it had not seen count.
         """
-        resamples = self._resamples if intervals else 0
-        asked = (incumbent, objective.model_dump_json(), after, resamples)
+        asked = (incumbent, objective.model_dump_json(), after, intervals)
         if asked not in self._memory:
-            self._memory[asked] = self._compare(incumbent, objective, after, resamples)
+            self._memory[asked] = self._compare(incumbent, objective, after, intervals)
         return self._memory[asked]
 
     def _compare(
-        self, incumbent: str, objective: Objective, after: str, resamples: int
+        self, incumbent: str, objective: Objective, after: str, intervals: bool
     ) -> dict[str, Verdict]:
         """Candidates that the same markets judged are compared together."""
         together: dict[tuple[str, ...], list[str]] = {}
@@ -123,25 +123,32 @@ class Pool:
             together.setdefault(markets, []).append(key)
         verdicts: dict[str, Verdict] = {}
         for markets, keys in together.items():
-            sides = {
-                key: [
-                    card
-                    for market in markets
-                    for card in _after(self._scorecards[market][key], after)
-                ]
-                for key in (incumbent, *keys)
-            }
-            champion = sides.pop(incumbent)
-            if champion:
-                verdicts |= compare_all(
-                    sides,
-                    champion,
-                    objective,
-                    seed=self._seed,
-                    confidence=self._confidence,
-                    resamples=resamples,
-                )
+            everyone = tuple(sorted((incumbent, *keys)))
+            totals = self._added_up(markets, everyone, objective, after)
+            if totals is not None:
+                bench = Bench(totals, everyone.index(incumbent), objective, self._confidence)
+                for at, key in enumerate(everyone):
+                    if key != incumbent:
+                        verdicts[key] = bench.verdict(at, intervals=intervals)
         return verdicts
+
+    def _added_up(
+        self, markets: tuple[str, ...], keys: tuple[str, ...], objective: Objective, after: str
+    ) -> Totals | None:
+        """The same for every incumbent and objective, so that customers are resampled once."""
+        sides = [
+            [card for market in markets for card in _after(self._scorecards[market][key], after)]
+            for key in keys
+        ]
+        if not sides[0]:
+            return None
+        names = compared_metrics(objective, sides[0][0].k)
+        asked = (markets, keys, names, after)
+        if asked not in self._totals:
+            ground = Ground(tuple(sides[0]))
+            arranged = [ground.arranged(side) for side in sides]
+            self._totals[asked] = Totals(ground, arranged, names, self._resamples, self._seed)
+        return self._totals[asked]
 
 
 def same_folds(one: Sequence[Scorecard], other: Sequence[Scorecard]) -> bool:

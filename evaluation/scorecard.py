@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from restock.dataset.catalogue import IntArray
 from restock.evaluation import metrics as m
 from restock.evaluation.folds import BoolArray, FloatArray
+from restock.kernels import metrics as kernels
 
 SCHEMA_VERSION = 2
 Segment = Literal["all", "repeat", "new", "cold"]
@@ -103,26 +104,23 @@ class Scorecard:
         relevant; customers who bought none such are left out. cold: customers without
         history. See ``metrics.EXPLAINED`` for what each metric says.
         """
-        rows = self._rows(segment)
+        rows, k = self._rows(segment), self.k
         suffix = f"_{segment}" if segment in ("repeat", "new") else ""
-        values, k = self.values[rows], self.k
-
-        def average(column: str) -> float:
-            known = values[:, self._at(column)]
-            known = known[~np.isnan(known)]
-            return float(known.mean()) if known.size else float("nan")
-
-        means = {f"{name}_at_{k}": average(f"{name}_at_{k}{suffix}") for name in m.AVERAGED}
-        captured = values[:, self._at(f"captured_at_{k}{suffix}")].sum()
-        spend = values[:, self._at(f"spend{suffix}")].sum()
-        means[f"{m.REVENUE_SHARE}_at_{k}"] = float(captured / spend) if spend > 0 else float("nan")
-        means |= {f"{name}_at_{k}": average(f"{name}_at_{k}") for name in m.LISTED}
+        columns = {f"{name}_at_{k}": f"{name}_at_{k}{suffix}" for name in m.AVERAGED}
+        columns |= {f"{name}_at_{k}": f"{name}_at_{k}" for name in m.LISTED}
+        money = f"captured_at_{k}{suffix}", f"spend{suffix}"
+        at = np.array([self._at(name) for name in (*columns.values(), *money)])
+        average, total = kernels.means(self.values, at, rows)
+        captured, spend = total[-2:].tolist()
+        means = dict(zip(columns, average.tolist(), strict=False))
+        means[f"{m.REVENUE_SHARE}_at_{k}"] = captured / spend if spend > 0 else float("nan")
         return means | self._of_all_lists(rows)
 
     def _of_all_lists(self, rows: BoolArray) -> dict[str, float]:
         lists, total = self.lists[rows], sum(self.n_candidates)
         key = self.part[rows, None].astype(np.int64) * (lists.max(initial=0) + 1) + lists
-        _, counts = np.unique(key[lists >= 0], return_counts=True)
+        counts = np.bincount(key[lists >= 0])
+        counts = counts[counts > 0]
         nothing = total == 0 or not rows.any()
         return {
             f"coverage_at_{self.k}": float("nan") if nothing else counts.size / total,
@@ -156,11 +154,17 @@ class Scorecard:
         rates: units of the reporting currency per unit of the market's own; a market that is
         not named keeps its amounts. Only sums over markets change.
         """
-        by_row = np.array([rates.get(market, 1.0) for market in self.market], dtype=np.float64)
+        present = {str(market) for market in set(self.market)}
+        by_row = np.ones(self.market.size)
+        for market in present & rates.keys():
+            by_row[self.market == market] = rates[market]
+        money = [
+            at
+            for at, name in enumerate(m.columns(self.k))
+            if name.startswith(("captured", "spend", "listed_value"))
+        ]
         values = self.values.copy()
-        for at, name in enumerate(m.columns(self.k)):
-            if name.startswith(("captured", "spend", "listed_value")):
-                values[:, at] *= by_row
+        values[:, money] *= by_row[:, None]
         return replace(self, values=values)
 
     @classmethod

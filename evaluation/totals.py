@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from restock.evaluation import metrics as m
 from restock.evaluation.folds import FloatArray
 from restock.evaluation.scorecard import Scorecard
+from restock.evaluation.significance import resampled_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,78 @@ class Ground:
         for card, part in zip(self.scorecards, parts, strict=True):
             total[self.cutoffs.index(card.cutoff)] += part.sum(axis=0)
         return total
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """What candidates add up to on one ground: enough to compare any two of them.
+
+    sides: the scorecards of each candidate, in the order of the ground's. names: the metrics,
+    which are the columns of all arrays (float64). resamples, seed: see ``drawn``.
+    """
+
+    ground: Ground
+    sides: Sequence[Sequence[Scorecard]]
+    names: tuple[str, ...]
+    resamples: int
+    seed: int
+
+    @property
+    def below(self) -> FloatArray:
+        """What each customer adds below the line of a metric, for all sides alike."""
+        return self._below[0]
+
+    @property
+    def windows_below(self) -> FloatArray:
+        """The same for each cut-off."""
+        return self._below[1]
+
+    @property
+    def above(self) -> list[FloatArray]:
+        """What each customer adds above the line, for each side."""
+        return [by_customer for by_customer, _ in self._above]
+
+    @property
+    def windows_above(self) -> list[FloatArray]:
+        """The same for each cut-off."""
+        return [by_cutoff for _, by_cutoff in self._above]
+
+    @cached_property
+    def sum_below(self) -> FloatArray:
+        """``below`` of all customers (names)."""
+        total: FloatArray = self.below.sum(axis=0)
+        return total
+
+    @cached_property
+    def sum_above(self) -> list[FloatArray]:
+        """``above`` of all customers (names), for each side."""
+        return [above.sum(axis=0) for above in self.above]
+
+    @cached_property
+    def counted(self) -> NDArray[np.int64]:
+        """How many customers add anything below the line (names)."""
+        return np.count_nonzero(self.below > 0, axis=0)
+
+    @cached_property
+    def drawn(self) -> tuple[FloatArray, list[FloatArray]]:
+        """Sums over bootstrap samples of customers, the same ones below the line and above.
+
+        (resamples × names) each; see ``resampled_sums``.
+        """
+        sums = resampled_sums(np.hstack([self.below, *self.above]), self.resamples, self.seed)
+        below, *above = np.split(sums, 1 + len(self.sides), axis=1)
+        return below, above
+
+    @cached_property
+    def _below(self) -> tuple[FloatArray, FloatArray]:
+        return self._sums([denominators(card, self.names) for card in self.ground.scorecards])
+
+    @cached_property
+    def _above(self) -> list[tuple[FloatArray, FloatArray]]:
+        return [self._sums([numerators(card, self.names) for card in side]) for side in self.sides]
+
+    def _sums(self, parts: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        return self.ground.by_customer(parts), self.ground.by_cutoff(parts)
 
 
 def numerators(card: Scorecard, names: tuple[str, ...]) -> FloatArray:

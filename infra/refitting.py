@@ -19,6 +19,7 @@ from restock.dataset.interactions import MINUTES_PER_DAY
 from restock.evaluation import check_lists
 from restock.evaluation.contest import FoldPlan
 from restock.evaluation.folds import BoolArray, candidate_items
+from restock.infra import logs
 from restock.infra.model_store import put_model
 from restock.infra.publication_table import UNKNOWN_CUSTOMER
 from restock.infra.publications import current, read_current, read_manifest, stage
@@ -101,7 +102,8 @@ class Refitting:
         self, unit: RefitUnit, market: str, model: Recommender[Any], model_hash: str
     ) -> Staged:
         try:
-            manifest = self._stage(unit, market, model, model_hash)
+            with logs.about(market):
+                manifest = self._stage(unit, market, model, model_hash)
             return Staged(market=market, manifest=manifest)
         except Held as held:
             return Staged(market=market, error=str(held), held=True)

@@ -6,17 +6,16 @@ joblib jobs, or as BLAS, OpenMP or numba threads, never one times the other. The
 never exceeds the cores, because threads beyond the cores only wait for each other.
 """
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from threading import Lock
 from typing import Self
 
-import threadpoolctl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from restock.kernels import policy
+from restock.kernels.cores import available_cores
+from restock.kernels.pools import held
 
 # Read once, when the library is loaded: they must stand in the environment before a child starts.
 _VARIABLES = (
@@ -30,6 +29,7 @@ _VARIABLES = (
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
+    policy.THREADS,
 )
 
 
@@ -85,15 +85,14 @@ class ThreadPlan(BaseModel):
         """
         numba, threads = sys.modules.get("numba"), self.task_threads
         before = numba.get_num_threads() if numba else 0
-        _shared.enter(threads)
-        try:
-            if numba:
-                numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-            yield
-        finally:
-            if numba:
-                numba.set_num_threads(before)
-            _shared.leave()
+        with held(threads), policy.granted(threads):
+            try:
+                if numba:
+                    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+                yield
+            finally:
+                if numba:
+                    numba.set_num_threads(before)
 
     def __str__(self) -> str:
         return (
@@ -117,78 +116,3 @@ def plan(
     if workers is None:
         workers = max(1, cores // threads_per_worker)
     return ThreadPlan(cores=cores, workers=workers, threads_per_worker=threads_per_worker)
-
-
-def available_cores(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
-    """Cores that this process may use: affinity mask and container quota, at least one."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = _cgroup_cores(cgroup_root)
-    return max(1, min(cores, int(quota)) if quota else cores)
-
-
-def _cgroup_cores(root: Path) -> float | None:
-    """The smallest quota on the path from the root to this process's control group, in cores."""
-    quotas = []
-    for folder in _cgroup_folders(root):
-        for quota_file, period_file in (
-            ("cpu.max", None),
-            ("cpu.cfs_quota_us", "cpu.cfs_period_us"),
-        ):
-            try:
-                words = (folder / quota_file).read_text().split()
-                if period_file:
-                    words += (folder / period_file).read_text().split()
-                quota, period = float(words[0]), float(words[1])
-            except (OSError, ValueError, IndexError):
-                continue  # no such file, or "max"
-            if quota > 0 and period > 0:
-                quotas.append(quota / period)
-    return min(quotas, default=None)
-
-
-def _cgroup_folders(root: Path) -> Iterator[Path]:
-    yield root
-    yield root / "cpu"
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        folder = root / controllers if controllers else root
-        for part in Path(path).parts[1:]:
-            folder = folder / part
-            yield folder
-
-
-class _Shared:
-    """What the tasks of a process hold in common, and how many hold it."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._held = 0
-        self._give_back: list[Callable[[], object]] = []
-
-    def enter(self, threads: int) -> None:
-        with self._lock:
-            # OpenMP counts per calling thread, so that every task has to set it.
-            limits = threadpoolctl.threadpool_limits(limits=threads)
-            if not self._held:
-                self._give_back = [limits.restore_original_limits]
-                if arrow := sys.modules.get("pyarrow"):
-                    self._give_back.append(partial(arrow.set_cpu_count, arrow.cpu_count()))
-                    arrow.set_cpu_count(threads)
-            self._held += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._held -= 1
-            if not self._held:
-                for restore in self._give_back:
-                    restore()
-
-
-_shared = _Shared()

@@ -1,209 +1,307 @@
 """How many customers bought both of two items, and what follows for a customer's best items.
 
-Only items that were sold have counts. They go by their *place*, from the most bought to the
-least, and counts lie in tiles of ``TILE`` places: ``counts[tile, place, column]`` is of the items
-at ``place`` and at ``tile * TILE + column``, 0 behind the last; ``most[tile, place]`` is the
-largest of them. Items of a tile are about equally popular, so that this and the least popular of
-them bound every similarity closely.
+Only items that were sold have levels. They go by their *place*, from the most bought to the
+least. Counts lie in tiles of ``WIDTH`` columns: in a tile of the first level a column is the item
+at one place; on the levels above it stands for a tile of the level below, by its largest count:
+``level[tile, place, column]`` is of the item at ``place`` and the ``SPANS[level]`` items of the
+column, from the place ``(tile * WIDTH + column) * SPANS[level]`` on, 0 behind the last. Items of
+a column are about equally popular, so that this and the least popular of them bound every
+similarity closely. A count is at most the buyers of the less bought item: it takes two bytes but
+in the first tiles, if their items have more buyers than that.
 
 Every sum runs in float64 in the order of the codes of what was bought, as in
 ``neighbour_scores``: whichever way is taken, not a bit changes.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.neighbours import similarity_of
-from restock.kernels.policy import kernel
-from restock.kernels.selection import ANY, REPEAT
+from restock.kernels.lanes import WIDTH, Lanes, at_least, largest, put, row, spread
+from restock.kernels.neighbours import JACCARD, LIFT
+from restock.kernels.policy import inlined, kernel
+from restock.kernels.selection import ANY, REPEAT, insert_item
 
-TILE = 64  # places: the similarities of 5,000 items to a tile take 2.4 MB, about a core's cache
+SPANS = (1, WIDTH, WIDTH**2)  # places of a column, by level
+
+
+class Level(NamedTuple):
+    """Counts (tiles × places × WIDTH): ``wide`` of the first tiles, ``narrow`` of the others."""
+
+    wide: NDArray[np.int32]
+    narrow: NDArray[np.uint16]
+
+
+class Levels(NamedTuple):
+    """All counts: columns are items, tiles of items, and groups of tiles."""
+
+    items: Level
+    tiles: Level
+    groups: Level
+
+
+class Bought(NamedTuple):
+    """What every customer bought (CSR): items, in ascending order, their places and affinities."""
+
+    indptr: NDArray[np.int64]
+    items: NDArray[np.int32]
+    places: NDArray[np.int32]
+    affinity: NDArray[np.float64]
+
+
+class Measure(NamedTuple):
+    """How items are compared. kind: see ``kernels.neighbours``; below ``threshold`` they are not.
+
+    own: by place, descending: the buyers of an item, or for cosines by way of LIFT their root.
+    """
+
+    kind: int
+    threshold: float
+    own: NDArray[np.float64]
 
 
 @kernel
 def count_together(
     first: int,
     last: int,
-    order: NDArray[np.int32],
+    some: NDArray[np.int32],
     item_start: NDArray[np.int64],
     item_customers: NDArray[np.int32],
     indptr: NDArray[np.int64],
     places: NDArray[np.int32],
-    counts: NDArray[np.int32],
-    most: NDArray[np.int32],
+    levels: Levels,
 ) -> None:
-    """Fill the rows ``first`` to ``last`` (places) of ``counts`` and ``most``.
+    """Fill the rows ``first`` to ``last`` of all levels.
 
-    order: the item at each place. item_start, item_customers: its customers (CSR by item).
-    indptr, places: the places of what each customer bought (CSR, in the order of the codes).
+    some: the item of each row. item_start, item_customers: the customers of each item (CSR by
+    item). indptr, places: the places of what each customer bought (CSR, in the order of the codes).
     Cost: the items of all customers of these items.
     """
-    tiles = counts.shape[0]
-    shared = np.zeros(tiles * TILE, dtype=np.int32)
-    for place in range(first, last):
-        for at in range(item_start[order[place]], item_start[order[place] + 1]):
+    shared = np.zeros(tiles_of(levels.groups) * WIDTH**3, dtype=np.int32)
+    for one in range(first, last):
+        for at in range(item_start[some[one]], item_start[some[one] + 1]):
             customer = item_customers[at]
             for pair in range(indptr[customer], indptr[customer + 1]):
                 shared[places[pair]] += 1
-        for tile in range(tiles):
-            largest = 0
-            for column in range(TILE):
-                count = shared[tile * TILE + column]
-                counts[tile, place, column] = count
-                largest = max(largest, count)
-            most[tile, place] = largest
-        shared[:] = 0
+        write_levels(levels, one, shared)
+
+
+@inlined
+def write_levels(levels: Levels, at: int, shared: NDArray[np.int32]) -> None:
+    """Write a row of counts to all levels; it is zeros afterwards."""
+    write_row(levels.items, at, shared)
+    largest_of_each(shared, shared.size // WIDTH)
+    write_row(levels.tiles, at, shared)
+    largest_of_each(shared, shared.size // WIDTH**2)
+    write_row(levels.groups, at, shared)
+    shared[:] = 0
+
+
+@inlined
+def tiles_of(level: Level) -> int:
+    """How many tiles a level has."""
+    return level.wide.shape[0] + level.narrow.shape[0]
+
+
+@inlined
+def write_row(level: Level, at: int, shared: NDArray[np.int32]) -> None:
+    """Spread a row over the tiles of a level."""
+    far = level.wide.shape[0]
+    for tile in range(far):
+        for column in range(WIDTH):
+            level.wide[tile, at, column] = shared[tile * WIDTH + column]
+    for tile in range(level.narrow.shape[0]):
+        for column in range(WIDTH):
+            level.narrow[tile, at, column] = shared[(far + tile) * WIDTH + column]
+
+
+@inlined
+def largest_of_each(values: NDArray[np.int32], tiles: int) -> None:
+    """Put the largest value of each tile where the tile is a column, in the same array."""
+    for tile in range(tiles):
+        most = values[tile * WIDTH]
+        for column in range(1, WIDTH):
+            most = max(most, values[tile * WIDTH + column])
+        values[tile] = most
 
 
 @kernel
-def bound_scores(
-    customers: NDArray[np.int32],
-    indptr: NDArray[np.int64],
-    places: NDArray[np.int32],
-    affinity: NDArray[np.float64],
-    most: NDArray[np.int32],
-    own: NDArray[np.float64],
-    kind: int,
-    threshold: float,
-) -> NDArray[np.float64]:
-    """What no score of a customer in a tile is above (customers × tiles).
+def bound_groups(
+    customers: NDArray[np.int32], bought: Bought, levels: Levels, measure: Measure
+) -> NDArray[np.float32]:
+    """What no score of a customer in a group is above (groups × customers), -inf where it has none.
 
-    own: by place, descending: the buyers of an item, or for cosines by way of LIFT their root.
-    A similarity grows with what is shared and falls with what either item has of its own, and
-    rounding keeps that order in every step: the bound holds to the last bit, without a margin.
+    A group has WIDTH**2 items. A similarity grows with what is shared and falls with what either
+    item has of its own, and rounding keeps that order in every step: the bound holds to the last
+    bit, without a margin.
     """
-    tiles, n = most.shape
-    similarity = np.zeros((n, tiles), dtype=np.float64)
-    for tile in range(tiles):
-        fewest = own[min((tile + 1) * TILE, n) - 1]
-        for place in range(n):
-            if most[tile, place] >= threshold:
-                both = np.float64(most[tile, place])
-                similarity[place, tile] = similarity_of(kind, both, own[place], fewest)
-    bounds = np.zeros((customers.size, tiles), dtype=np.float64)
-    for row in range(customers.size):
-        total = bounds[row]
-        for pair in range(indptr[customers[row]], indptr[customers[row] + 1]):
-            weight, values = affinity[pair], similarity[places[pair]]
-            for tile in range(tiles):
-                total[tile] += weight * values[tile]
+    chunks = tiles_of(levels.groups)
+    similarity = np.empty((measure.own.size, WIDTH), dtype=np.float64)
+    total = np.empty((1, WIDTH), dtype=np.float64)
+    bounds = np.empty((chunks * WIDTH, customers.size), dtype=np.float32)
+    for chunk in range(chunks):
+        compare(levels.groups, chunk, SPANS[2], measure, similarity)
+        for at in range(customers.size):
+            put(scored(customers[at], bought, similarity), total, 0)
+            for column in range(WIDTH):
+                bound = total[0, column]
+                bounds[chunk * WIDTH + column, at] = bound if bound > 0.0 else -np.inf
     return bounds
 
 
 @kernel
 def score_tiles(
     customers: NDArray[np.int32],
-    indptr: NDArray[np.int64],
-    places: NDArray[np.int32],
-    affinity: NDArray[np.float64],
-    items: NDArray[np.int32],
-    counts: NDArray[np.int32],
-    most: NDArray[np.int32],
-    own: NDArray[np.float64],
+    bought: Bought,
+    levels: Levels,
+    measure: Measure,
     order: NDArray[np.int32],
-    kind: int,
-    threshold: float,
-    tiles: NDArray[np.int64],
-    bounds: NDArray[np.float64],
-    k: int,
-    history: int,
-    allowed: NDArray[np.bool_],
+    n_items: int,
 ) -> NDArray[np.float32]:
     """``sum_i affinity[c, i] * similarity[i, j]`` for every customer c and item j.
 
-    Returns (customers × all items), -inf where the sum is not above 0 and where it is below the
-    ``k``-th best, found so far, of what history and ``allowed`` (all items) let a list hold: a
-    tile whose bound (customers × tiles) is below it is not scored. k = 0: nothing is left out.
-    tiles: the order in which they are taken; it changes how much is left out, never a list.
-
-    Cost: ``TILE`` × everything bought for each tile that is not left out.
+    order: the item at each place. Returns (customers × all items), -inf where the sum is not
+    above 0. Cost: the items sold × everything bought.
     """
-    n, size = order.size, 0
-    for customer in customers:
-        size = max(size, indptr[customer + 1] - indptr[customer])
-    rows, weights = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.float64)
-    similar = np.empty(n, dtype=np.bool_)
-    similarity = np.empty((n, TILE), dtype=np.float64)
-    total = np.empty(TILE, dtype=np.float64)
-    scores = np.full((customers.size, allowed.size), -np.inf, dtype=np.float32)
-    best = np.full((customers.size, max(k, 1)), -np.inf, dtype=np.float32)
-    for tile in tiles:
-        first, last = tile * TILE, min((tile + 1) * TILE, n)
-        compared = False
-        for row in range(customers.size):
-            if not bounds[row, tile] > 0.0 or np.float32(bounds[row, tile]) < best[row, -1]:
-                continue
-            if not compared:
-                both = counts[tile], most[tile]
-                compare_tile(kind, threshold, *both, own, own[first:last], similar, similarity)
-                compared = True
-            start, end = indptr[customers[row]], indptr[customers[row] + 1]
-            used = 0
-            for pair in range(start, end):
-                rows[used], weights[used] = places[pair], affinity[pair]
-                used += similar[places[pair]]
-            add_rows(weights[:used], rows[:used], similarity, total)
-            for column in range(last - first):
-                score = np.float32(total[column])
-                if not total[column] > 0.0 or score < best[row, -1]:
-                    continue
-                item = order[first + column]
-                scores[row, item] = score
-                better = k > 0 and score > best[row, -1] and allowed[item]
-                if better and welcome(history, items[start:end], item):
-                    insert(best[row], score)
+    n = measure.own.size
+    similarity = np.empty((n, WIDTH), dtype=np.float64)
+    total = np.empty((1, WIDTH), dtype=np.float64)
+    scores = np.full((customers.size, n_items), -np.inf, dtype=np.float32)
+    for tile in range(tiles_of(levels.items)):
+        compare(levels.items, tile, SPANS[0], measure, similarity)
+        first = tile * WIDTH
+        for at in range(customers.size):
+            put(scored(customers[at], bought, similarity), total, 0)
+            for column in range(min(WIDTH, n - first)):
+                if total[0, column] > 0.0:
+                    scores[at, order[first + column]] = total[0, column]
     return scores
 
 
 @kernel
-def compare_tile(
-    kind: int,
-    threshold: float,
-    counts: NDArray[np.int32],
-    most: NDArray[np.int32],
-    own: NDArray[np.float64],
-    others: NDArray[np.float64],
-    similar: NDArray[np.bool_],
-    similarity: NDArray[np.float64],
-) -> None:
-    """Write the similarities to the items of a tile, 0 where too little is shared.
+def best_of_groups(
+    customers: NDArray[np.int32],
+    bought: Bought,
+    levels: Levels,
+    measure: Measure,
+    order: NDArray[np.int32],
+    groups: NDArray[np.int64],
+    bounds: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    history: int,
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The ``k`` items of the largest sums (customers × k), as ``best_items`` of ``score_tiles``.
 
-    similar: whether an item has any; the others have no row.
+    A group, and then a tile, whose bound is below a customer's ``k``-th best so far, of what
+    history and ``allowed`` let a list hold, is not scored. Items are -1 where the list is short.
+    order: the item at each place.
+    groups: the order in which they are taken; it changes how much is left out, never a list.
+    bounds: of ``bound_groups``.
+
+    Cost: everything bought, for each group that is not left out, and WIDTH times that for each
+    tile.
     """
-    columns = np.ones(TILE, dtype=np.float64)
-    columns[: others.size] = others
-    for place in range(own.size):
-        similar[place] = most[place] >= threshold
-        if similar[place]:
-            for column in range(TILE):
-                both = np.float64(counts[place, column])
-                value = similarity_of(kind, both, own[place], columns[column])
-                similarity[place, column] = value if both >= threshold else 0.0
+    n = measure.own.size
+    similarity = np.empty((n, WIDTH), dtype=np.float64)
+    total = np.empty((1, WIDTH), dtype=np.float64)
+    best = np.full((customers.size, k), -1, dtype=np.int32)
+    values = np.zeros((customers.size, k), dtype=np.float32)
+    size = np.zeros(customers.size, dtype=np.int64)
+    least = np.zeros(customers.size, dtype=np.float32)  # the k-th best; 0, as long as there is none
+    wanted = np.empty(customers.size, dtype=np.int64)
+    near = np.empty((customers.size, WIDTH), dtype=np.float64)
+    for group in groups:
+        some = 0
+        for at in range(customers.size):
+            wanted[some] = at
+            some += bounds[group, at] >= least[at]
+        if some == 0:
+            continue
+        compare(levels.tiles, group, SPANS[1], measure, similarity)
+        for one in range(some):
+            put(scored(customers[wanted[one]], bought, similarity), near, one)
+        for tile in range(group * WIDTH, min((group + 1) * WIDTH, tiles_of(levels.items))):
+            first, compared = tile * WIDTH, False
+            for one in range(some):
+                at, bound = wanted[one], near[one, tile - group * WIDTH]
+                if not bound > 0.0 or np.float32(bound) < least[at]:
+                    continue
+                if not compared:
+                    compare(levels.items, tile, SPANS[0], measure, similarity)
+                    compared = True
+                found = scored(customers[at], bought, similarity)
+                if np.float32(largest(found)) < least[at]:
+                    continue
+                put(found, total, 0)
+                start, end = bought.indptr[customers[at]], bought.indptr[customers[at] + 1]
+                own = bought.items[start:end]
+                for column in range(min(WIDTH, n - first)):
+                    score = np.float32(total[0, column])
+                    if not total[0, column] > 0.0 or score < least[at]:
+                        continue
+                    item = order[first + column]
+                    if allowed[item] and welcome(history, own, item):
+                        size[at] = insert_item(best[at], values[at], size[at], item, score)
+                        least[at] = values[at, k - 1]
+    return best, values
 
 
 @kernel
-def add_rows(
-    weights: NDArray[np.float64],
-    places: NDArray[np.int32],
-    similarity: NDArray[np.float64],
-    total: NDArray[np.float64],
+def compare(
+    level: Level, tile: int, span: int, measure: Measure, similarity: NDArray[np.float64]
 ) -> None:
-    """``total = sum of weights[i] * similarity[places[i]]``, one after the other."""
-    total[:] = 0.0
-    at = 0
-    while at + 3 < weights.size:  # four in a row: the sums stay in registers, in the same order
-        a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
-        one, two = similarity[places[at]], similarity[places[at + 1]]
-        three, four = similarity[places[at + 2]], similarity[places[at + 3]]
-        for column in range(TILE):
-            value = total[column] + a * one[column] + b * two[column]
-            total[column] = value + c * three[column] + d * four[column]
-        at += 4
-    while at < weights.size:
-        weight, values = weights[at], similarity[places[at]]
-        for column in range(TILE):
-            total[column] += weight * values[column]
-        at += 1
+    """Write the similarities of all items to the columns of a tile (places × WIDTH).
+
+    0 where too little is shared. Of a column with more than one item (span) it is what no
+    similarity to any of them is above.
+    """
+    others = np.empty((1, WIDTH), dtype=np.float64)
+    for column in range(WIDTH):
+        end = (tile * WIDTH + column + 1) * span
+        others[0, column] = measure.own[min(end, measure.own.size) - 1]
+    far = level.wide.shape[0]
+    if tile < far:
+        compare_rows(level.wide[tile], row(others, 0), measure, similarity)
+    else:
+        compare_rows(level.narrow[tile - far], row(others, 0), measure, similarity)
+
+
+@inlined
+def compare_rows(
+    shared: NDArray[np.int32] | NDArray[np.uint16],
+    others: Lanes,
+    measure: Measure,
+    similarity: NDArray[np.float64],
+) -> None:
+    """Write the similarities of all items to those of a tile, who have so much of their own."""
+    for place in range(measure.own.size):
+        both = row(shared, place)
+        if largest(both) < measure.threshold:
+            put(spread(0.0), similarity, place)
+        else:
+            value = similarity_of(measure.kind, both, spread(measure.own[place]), others)
+            put(at_least(value, both, measure.threshold), similarity, place)
+
+
+@inlined
+def similarity_of(kind: int, both: Lanes, one: Lanes, other: Lanes) -> Lanes:
+    """As in ``kernels.neighbours``, digit by digit, for COUNT, JACCARD and LIFT."""
+    if kind == JACCARD:
+        return both / (one + other - both)
+    if kind == LIFT:
+        return both / (one * other)
+    return both
+
+
+@inlined
+def scored(customer: int, bought: Bought, similarity: NDArray[np.float64]) -> Lanes:
+    """``sum of affinity * similarity`` over what a customer bought, one after the other."""
+    total = spread(0.0)
+    for pair in range(bought.indptr[customer], bought.indptr[customer + 1]):
+        total = total + spread(bought.affinity[pair]) * row(similarity, bought.places[pair])
+    return total
 
 
 @kernel
@@ -213,13 +311,3 @@ def welcome(history: int, bought: NDArray[np.int32], item: int) -> bool:
         return True
     at = np.searchsorted(bought, item)
     return (at < bought.size and bought[at] == item) == (history == REPEAT)
-
-
-@kernel
-def insert(best: NDArray[np.float32], score: np.float32) -> None:
-    """Put a score above the last of ``best`` (descending) in its place; the last falls out."""
-    at = best.size - 1
-    while at > 0 and best[at - 1] < score:
-        best[at] = best[at - 1]
-        at -= 1
-    best[at] = score

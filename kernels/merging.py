@@ -83,7 +83,7 @@ def ranked(
 ) -> NDArray[np.int32]:
     """All items with evidence, best first, equal ones by code: int32 (rows × items), -1 padded.
 
-    history: as in ``top_k``; row r's purchases are ``bought_items[bought_start[r]:…stop[r]]``.
+    history: as in ``best_items``; row r's purchases are ``bought_items[bought_start[r]:…stop[r]]``.
     """
     rows, n_items = scores.shape
     items = np.full((rows, n_items), -1, dtype=np.int32)

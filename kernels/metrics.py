@@ -11,24 +11,36 @@ from restock.kernels.policy import kernel
 
 FloatArray = NDArray[np.float64]
 
+ROWS_PER_BLOCK = 8_192
+
 # columns of ``judge`` per segment, in this order
 NDCG, MAP, RECALL, PRECISION, MRR, HIT_RATE = range(6)
 REVENUE_CAPTURE, REVENUE_NDCG, MARGIN_CAPTURE, CAPTURED, SPEND = range(6, 11)
 WIDTH = 11
 ALL, REPEAT, NEW = range(3)
 SEGMENTS = 3
+# what ``find_goals`` finds per segment
+RELEVANT, VALUE, MARGIN, BEST_VALUE = range(4)
+GOALS = 4
+# columns of ``describe``, behind those
+NOVELTY, NEW_ITEM_SHARE, LISTED_VALUE = range(SEGMENTS * WIDTH, SEGMENTS * WIDTH + 3)
 
 
 @kernel
-def dcg(gains: FloatArray) -> float:
+def log2_of_places(k: int) -> FloatArray:
+    """log2(i + 1) of the places i = 1 … k: what a gain is divided by."""
+    return np.log2(np.arange(k) + 2.0)
+
+
+@kernel
+def dcg(gains: FloatArray, log2: FloatArray) -> float:
     """Discounted cumulative gain: sum over places i = 1, 2, … of gain_i / log2(i + 1).
 
     Järvelin and Kekäläinen 2002 in the usual log2(i + 1) form; agrees with ranx.
     """
     total = 0.0
     for place in range(gains.size):
-        if gains[place] != 0.0:
-            total += gains[place] / np.log2(place + 2.0)
+        total += gains[place] / log2[place]
     return total
 
 
@@ -78,8 +90,44 @@ def share(part: float, whole: float) -> float:
 
 
 @kernel
+def find_goals(
+    first: int,
+    last: int,
+    indptr: NDArray[np.int64],
+    value: FloatArray,
+    margin: FloatArray,
+    repeat: NDArray[np.bool_],
+    k: int,
+    goals: FloatArray,
+) -> None:
+    """What any list of the rows ``first`` to ``last`` is measured by: (rows × SEGMENTS × GOALS).
+
+    The number of relevant items, their value, their known margin, and the discounted value of
+    the ``k`` largest in the best order. They do not depend on lists: all candidates share them.
+    """
+    log2 = log2_of_places(k)
+    best = np.zeros(k)
+    for row in range(first, last):
+        for segment in range(SEGMENTS):
+            goal = goals[row, segment]
+            goal[:] = 0.0
+            size = 0
+            for at in range(indptr[row], indptr[row + 1]):
+                if segment != ALL and repeat[at] != (segment == REPEAT):
+                    continue
+                goal[RELEVANT] += 1.0
+                goal[VALUE] += value[at]
+                goal[MARGIN] += 0.0 if np.isnan(margin[at]) else margin[at]
+                size = keep_largest(best, size, value[at])
+            goal[BEST_VALUE] = dcg(best[:size], log2)
+
+
+@kernel
 def judge(
+    first: int,
+    last: int,
     lists: NDArray[np.int32],
+    goals: FloatArray,
     indptr: NDArray[np.int64],
     item: NDArray[np.int32],
     value: FloatArray,
@@ -87,106 +135,146 @@ def judge(
     repeat: NDArray[np.bool_],
     n_items: int,
     divide_by_all: bool,
-) -> FloatArray:
-    """All metrics of all rows in one pass: (rows × SEGMENTS·WIDTH), NaN where undefined.
+    out: FloatArray,
+) -> None:
+    """All metrics of the rows ``first`` to ``last`` in one pass: the first SEGMENTS·WIDTH columns.
 
     Row r's list is ``lists[r]`` (item codes, -1 = empty place) and its relevant items are
     ``item[indptr[r]:indptr[r + 1]]``, each with a value, a margin (NaN = unknown) and whether
-    it is a repeat. A segment changes what is relevant, never the list; a row without relevant
-    items of a segment is NaN there. No item may be twice in a list.
+    it is a repeat; ``goals`` are what ``find_goals`` found of them. A segment changes what is
+    relevant, never the list; a row without relevant items of a segment is NaN there. No item
+    may be twice in a list.
     """
-    rows, k = lists.shape
-    out = np.full((rows, SEGMENTS * WIDTH), np.nan)
+    k = lists.shape[1]
     place_of = np.full(n_items, -1, dtype=np.int32)
-    hits = np.zeros(k)
-    money = np.zeros(k)
-    best = np.zeros(k)
-    ones = np.ones(k)
-    ideal = np.zeros(k + 1)
-    for size in range(1, k + 1):
-        ideal[size] = dcg(ones[:size])
-    for row in range(rows):
+    log2 = log2_of_places(k)
+    ideal = np.cumsum(1.0 / log2)  # of as many hits from the top
+    hits, money, kept = np.zeros((SEGMENTS, k)), np.zeros((SEGMENTS, k)), np.zeros((SEGMENTS, 3))
+    for row in range(first, last):
         for place in range(k):
             if lists[row, place] >= 0:
                 place_of[lists[row, place]] = place
-        for segment in range(SEGMENTS):
-            hits[:] = 0.0
-            money[:] = 0.0
-            relevant, size, found = 0, 0, 0.0
-            spend, captured, profit, earned = 0.0, 0.0, 0.0, 0.0
-            for at in range(indptr[row], indptr[row + 1]):
-                if segment != ALL and repeat[at] != (segment == REPEAT):
-                    continue
-                relevant += 1
-                spend += value[at]
-                size = keep_largest(best, size, value[at])
-                known = not np.isnan(margin[at])
-                if known:
-                    profit += margin[at]
-                place = place_of[item[at]]
-                if place >= 0:
-                    found += 1.0
-                    hits[place] = 1.0
-                    money[place] = value[at]
-                    captured += value[at]
-                    if known:
-                        earned += margin[at]
-            if relevant == 0:
+        hits[:] = 0.0
+        money[:] = 0.0
+        kept[:] = 0.0
+        for at in range(indptr[row], indptr[row + 1]):
+            place = place_of[item[at]]
+            if place < 0:
                 continue
+            for segment in (ALL, REPEAT if repeat[at] else NEW):
+                hits[segment, place] = 1.0
+                money[segment, place] = value[at]
+                kept[segment, RELEVANT] += 1.0
+                kept[segment, VALUE] += value[at]
+                kept[segment, MARGIN] += 0.0 if np.isnan(margin[at]) else margin[at]
+        for segment in range(SEGMENTS):
             result = out[row, segment * WIDTH : (segment + 1) * WIDTH]
-            attainable = min(k, relevant)
-            result[NDCG] = dcg(hits) / ideal[attainable]
-            result[MAP] = average_precision(hits, relevant if divide_by_all else attainable)
+            relevant, found = goals[row, segment, RELEVANT], kept[segment, RELEVANT]
+            result[:] = 0.0 if relevant else np.nan
+            if relevant == 0.0:
+                continue
+            result[REVENUE_CAPTURE] = share(kept[segment, VALUE], goals[row, segment, VALUE])
+            result[REVENUE_NDCG] = share(0.0, goals[row, segment, BEST_VALUE])
+            result[MARGIN_CAPTURE] = share(kept[segment, MARGIN], goals[row, segment, MARGIN])
+            result[CAPTURED] = kept[segment, VALUE]
+            result[SPEND] = goals[row, segment, VALUE]
+            if found == 0.0:
+                continue
+            gains, attainable = hits[segment], min(k, int(relevant))
+            result[NDCG] = dcg(gains, log2) / ideal[attainable - 1]
+            result[MAP] = average_precision(gains, relevant if divide_by_all else attainable)
             result[RECALL] = found / relevant
             result[PRECISION] = found / k
-            result[MRR] = reciprocal_rank(hits)
-            result[HIT_RATE] = 1.0 if found > 0.0 else 0.0
-            result[REVENUE_CAPTURE] = share(captured, spend)
-            result[REVENUE_NDCG] = share(dcg(money), dcg(best[:size]))
-            result[MARGIN_CAPTURE] = share(earned, profit)
-            result[CAPTURED] = captured
-            result[SPEND] = spend
+            result[MRR] = reciprocal_rank(gains)
+            result[HIT_RATE] = 1.0
+            result[REVENUE_NDCG] = share(dcg(money[segment], log2), goals[row, segment, BEST_VALUE])
         for place in range(k):
             if lists[row, place] >= 0:
                 place_of[lists[row, place]] = -1
-    return out
 
 
 @kernel
 def describe(
+    first: int,
+    last: int,
     lists: NDArray[np.int32],
     bought_start: NDArray[np.int64],
     bought_stop: NDArray[np.int64],
     bought_items: NDArray[np.int32],
     surprise: FloatArray,
     line_value: FloatArray,
-) -> FloatArray:
-    """What the lists are like, whatever was bought later: (rows × 3).
+    out: FloatArray,
+) -> None:
+    """What the lists are like, whatever was bought later: the columns from ``NOVELTY`` on.
 
     Mean surprise of the listed items, the share of them that the row had not bought (both NaN
     for an empty list), and the mean value over places, discounted by 1/log2(place + 1).
     """
-    rows, k = lists.shape
-    out = np.full((rows, 3), np.nan)
-    discount = 1.0 / np.log2(np.arange(k) + 2.0)
+    k = lists.shape[1]
+    discount = 1.0 / log2_of_places(k)
     whole = discount.sum()
-    bought = np.zeros(surprise.size, dtype=np.bool_)
-    for row in range(rows):
-        for at in range(bought_start[row], bought_stop[row]):
-            bought[bought_items[at]] = True
-        size, new, total, value = 0, 0, 0.0, 0.0
+    listed = np.zeros(surprise.size, dtype=np.bool_)
+    for row in range(first, last):
+        size, total, value = 0, 0.0, 0.0
         for place in range(k):
             item = lists[row, place]
             if item < 0:
                 continue
+            listed[item] = True
             size += 1
             total += surprise[item]
-            new += 0 if bought[item] else 1
             value += line_value[item] * discount[place]
-        out[row, 2] = value / whole
-        if size > 0:
-            out[row, 0] = total / size
-            out[row, 1] = new / size
+        known = 0
         for at in range(bought_start[row], bought_stop[row]):
-            bought[bought_items[at]] = False
-    return out
+            known += listed[bought_items[at]]
+        out[row, NOVELTY] = total / size if size else np.nan
+        out[row, NEW_ITEM_SHARE] = (size - known) / size if size else np.nan
+        out[row, LISTED_VALUE] = value / whole
+        for place in range(k):
+            if lists[row, place] >= 0:
+                listed[lists[row, place]] = False
+
+
+@kernel
+def means(
+    values: FloatArray, columns: NDArray[np.int64], rows: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """The mean and the sum of the numbers of some columns over some rows, NaN left out.
+
+    The mean is NaN where no number is. rows: bool, of all rows of ``values``.
+    """
+    count, total = np.zeros(columns.size), np.zeros(columns.size)
+    for row in range(rows.size):
+        if not rows[row]:
+            continue
+        for at in range(columns.size):
+            value = values[row, columns[at]]
+            if not np.isnan(value):
+                count[at] += 1.0
+                total[at] += value
+    mean = np.full(columns.size, np.nan)
+    for at in range(columns.size):
+        if count[at] > 0.0:
+            mean[at] = total[at] / count[at]
+    return mean, total
+
+
+@kernel
+def faults(lists: NDArray[np.int32], candidates: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """What is wrong with lists: (places outside the candidates, first such item, doubled items).
+
+    candidates: bool (items). The first item is -1 where there is none.
+    """
+    outside, item, doubled = 0, -1, 0
+    seen = np.full(candidates.size, -1, dtype=np.int64)
+    for row in range(lists.shape[0]):
+        for place in range(lists.shape[1]):
+            listed = lists[row, place]
+            if listed < 0:
+                continue
+            if not candidates[listed]:
+                outside += 1
+                item = listed if item < 0 else item
+            doubled += seen[listed] == row
+            seen[listed] = row
+    return outside, item, doubled

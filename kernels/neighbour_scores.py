@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restock.kernels.policy import kernel
+from restock.kernels.selection import ANY, REPEAT, insert_item
 
 TILE = 256  # items at a time: the rows of a catalogue of 5,000 then take 10 MB
 GAIN = 4  # cells next to each other are added in the time of one that is not
@@ -31,21 +32,95 @@ def score_neighbours(
     """
     n_items = start.size - 1
     scores = np.empty((customers.size, n_items), dtype=np.float32)
-    row_of, rows = rows_of_tile(customers, indptr, items, n_items)
-    pairs = similar = kept = 0
-    for customer in customers:
-        for pair in range(indptr[customer], indptr[customer + 1]):
-            pairs += 1
-            similar += start[items[pair] + 1] - start[items[pair]]
-    for item in range(n_items):
-        if row_of[item] >= 0:
-            kept += start[item + 1] - start[item]
-    if (pairs + rows) * n_items + GAIN * kept < GAIN * similar:
+    if tiles_pay(customers, indptr, items, start):
+        row_of, rows = rows_of_tile(customers, indptr, items, n_items)
         matrix = start, neighbours, similarity
         add_tiles(customers, indptr, items, affinity, *matrix, row_of, rows, scores)
     else:
         add_entries(customers, indptr, items, affinity, start, neighbours, similarity, scores)
     return scores
+
+
+@kernel
+def tiles_pay(
+    customers: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    items: NDArray[np.int32],
+    start: NDArray[np.int64],
+) -> bool:
+    """Whether writing out whole tiles costs less than adding similar item by similar item."""
+    n_items = start.size - 1
+    needed = np.zeros(n_items, dtype=np.bool_)
+    pairs = similar = rows = kept = 0
+    for customer in customers:
+        for pair in range(indptr[customer], indptr[customer + 1]):
+            needed[items[pair]] = True
+            pairs += 1
+            similar += start[items[pair] + 1] - start[items[pair]]
+    for item in range(n_items):
+        if needed[item]:
+            rows += 1
+            kept += start[item + 1] - start[item]
+    return bool((pairs + rows) * n_items + GAIN * kept < GAIN * similar)
+
+
+@kernel
+def best_of_entries(
+    customers: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    items: NDArray[np.int32],
+    affinity: NDArray[np.float64],
+    start: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    similarity: NDArray[np.float64],
+    allowed: NDArray[np.bool_],
+    history: int,
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The ``k`` items of the largest sums (customers × k), as ``best_items`` of ``add_entries``.
+
+    No row of all items is written or read: an item is looked at once for each similar item
+    bought, and once more when its sum is complete. Items are -1 where the list is short.
+    """
+    n_items = start.size - 1
+    best = np.full((customers.size, k), -1, dtype=np.int32)
+    values = np.zeros((customers.size, k), dtype=np.float32)
+    total = np.zeros(n_items, dtype=np.float64)
+    most = 0
+    for customer in customers:
+        entries = 0
+        for pair in range(indptr[customer], indptr[customer + 1]):
+            entries += start[items[pair] + 1] - start[items[pair]]
+        most = max(most, entries)
+    touched = np.empty(most + 1, dtype=np.int32)
+    bought = np.zeros(n_items, dtype=np.bool_)
+    for row in range(customers.size):
+        own = items[indptr[customers[row]] : indptr[customers[row] + 1]]
+        first = indptr[customers[row]]
+        n = 0
+        for at in range(own.size):
+            bought[own[at]] = True
+            weight = affinity[first + at]
+            for entry in range(start[own[at]], start[own[at] + 1]):
+                item = neighbours[entry]
+                before = total[item]
+                touched[n] = item  # overwritten by the next one if it was there already
+                n += before == 0.0
+                total[item] = before + weight * similarity[entry]
+        size = 0
+        for at in range(n):
+            item = touched[at]
+            score = np.float32(total[item])
+            known = total[item] > 0.0
+            total[item] = 0.0
+            if not known or (size == k and score < values[row, k - 1]):
+                continue
+            if not allowed[item] or (history != ANY and bought[item] != (history == REPEAT)):
+                continue
+            size = insert_item(best[row], values[row], size, item, score)
+        for at in range(own.size):
+            bought[own[at]] = False
+    return best, values
 
 
 @kernel

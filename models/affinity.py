@@ -17,8 +17,7 @@ def affinity(interactions: Interactions, half_life_days: float | None) -> NDArra
 
     Parallel to ``interactions.pairs.item``. Without a half-life: the number of order lines.
     """
-    decay = interactions.decay(np.inf if half_life_days is None else half_life_days)
-    return interactions.pairs.sum(decay)
+    return interactions.decayed_lines(np.inf if half_life_days is None else half_life_days)
 
 
 def shared_affinity(

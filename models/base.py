@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
-from restock.kernels.policy import over_blocks
-from restock.kernels.selection import ANY, NEW, REPEAT, top_k
+from restock.kernels.policy import granted, over_blocks, threads
+from restock.kernels.selection import ANY, NEW, REPEAT, best_items, fill_up
 from restock.models.context import FitContext
 from restock.models.past import Past
 from restock.models.recommendations import Recommendations
@@ -22,11 +22,12 @@ from restock.models.space import Space
 
 SCHEMA_VERSION = 1
 CELLS_PER_BLOCK = 8_000_000  # 32 MB of float32 scores at a time
+CELLS_PER_CUSTOMER = 256  # of lists that are made without the scores of all items
 
 History = Literal["any", "repeat", "new"]
 BoolArray = NDArray[np.bool_]
 State = dict[str, NDArray[Any]]
-Lists = tuple[IntArray, NDArray[np.float32], BoolArray]
+Lists = tuple[IntArray, NDArray[np.float32]]
 _HISTORY = {"any": ANY, "repeat": REPEAT, "new": NEW}
 
 
@@ -39,6 +40,17 @@ class Config(BaseModel):
 
 
 C = TypeVar("C", bound=Config)
+
+
+def joined(best: Callable[[int, int], Lists], customers: int, cells: int) -> Lists:
+    """The lists of all customers, made in blocks that fit ``CELLS_PER_BLOCK``.
+
+    cells: of a customer; items, where scores of all of them are made.
+    """
+    size = CELLS_PER_BLOCK // max(cells, 1)
+    blocks = over_blocks(best, max(customers, 1), size, threads())  # no customer: one empty block
+    items, scores = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    return items, scores
 
 
 class Recommender(ABC, Generic[C]):
@@ -112,8 +124,9 @@ class Recommender(ABC, Generic[C]):
         self.check(interactions, context)
         if context.shared is not None and not context.part:
             context.shared.serve(interactions)
-        self._past = context.once(("past",), lambda: Past.of(interactions))
-        self._learn(interactions, context)
+        with granted(context.threads):
+            self._past = context.once(("past",), lambda: Past.of(interactions))
+            self._learn(interactions, context)
         return self
 
     def _learn(self, interactions: Interactions, context: FitContext) -> None:
@@ -162,15 +175,63 @@ class Recommender(ABC, Generic[C]):
     def _recommend(
         self, customers: IntArray, k: int, history: int, allowed: BoolArray
     ) -> Recommendations:
-        def top(first: int, last: int) -> Lists:
-            block = customers[first:last]
-            scores = self._scores_of_best(block, k, history, allowed)
-            return self._top(block, scores, k, history, allowed)
-
-        size = CELLS_PER_BLOCK // max(self.past.n_items, 1)
-        blocks = over_blocks(top, max(len(customers), 1), size)  # no customer: one empty block
-        items, scores, fallback = (np.concatenate(column) for column in zip(*blocks, strict=True))
+        items, scores = self._best(customers, k, history, allowed)
+        fallback = self._fill_up(customers, items, scores, history, allowed)
         return Recommendations(customers, items, scores, fallback)
+
+    def _best(self, customers: IntArray, k: int, history: int, allowed: BoolArray) -> Lists:
+        """The k best items of each customer by the model alone, and their scores.
+
+        Items are -1 where it has none. Equal scores are ordered by item code. For models that
+        can do it without holding (customers × items) scores; who inherits from one of them and
+        writes another ``_score`` writes this one too.
+        """
+
+        def best(first: int, last: int) -> Lists:
+            block = customers[first:last]
+            return self._select(block, self.scores(block), k, history, allowed)
+
+        return joined(best, len(customers), self.past.n_items)
+
+    def _select(
+        self,
+        customers: IntArray,
+        scores: NDArray[np.float32],
+        k: int,
+        history: int,
+        allowed: BoolArray,
+    ) -> Lists:
+        lists: Lists = best_items(scores, *self.past.bought_by(customers), allowed, history, k)
+        return lists
+
+    def _fill_up(
+        self,
+        customers: IntArray,
+        items: IntArray,
+        scores: NDArray[np.float32],
+        history: int,
+        allowed: BoolArray,
+    ) -> BoolArray:
+        """Fill empty places from the market's popular items, in place; which ones were."""
+        past = self.past
+        popular = past.popularity
+
+        def fill(first: int, last: int) -> BoolArray:
+            block = customers[first:last]
+            filled: BoolArray = fill_up(
+                items[first:last],
+                scores[first:last],
+                *past.bought_by(block),
+                allowed,
+                history,
+                popular.order,
+                popular.share,
+                popular.row_of_market[past.customer_market[block]],
+            )
+            return filled
+
+        size = CELLS_PER_BLOCK // CELLS_PER_CUSTOMER
+        return np.concatenate(over_blocks(fill, max(len(customers), 1), size, threads()))
 
     def scores(self, customers: IntArray) -> NDArray[np.float32]:
         """Raw scores (customers × items, float32), -inf where the model has nothing to say.
@@ -182,38 +243,6 @@ class Recommender(ABC, Generic[C]):
         scores = self._score(customers)
         scores[indptr[customers + 1] == indptr[customers]] = -np.inf
         return scores
-
-    def _scores_of_best(
-        self, customers: IntArray, k: int, history: int, allowed: BoolArray
-    ) -> NDArray[np.float32]:
-        """Scores to list from: where k items of a list are surely better, -inf is enough.
-
-        For models that can tell so before they have scored everything.
-        """
-        return self.scores(customers)
-
-    def _top(
-        self,
-        customers: IntArray,
-        scores: NDArray[np.float32],
-        k: int,
-        history: int,
-        allowed: BoolArray,
-    ) -> Lists:
-        past = self.past
-        lists: Lists = top_k(
-            scores,
-            past.bought_indptr[customers],
-            past.bought_indptr[customers + 1],
-            past.bought_items,
-            allowed,
-            history,
-            past.popularity.order,
-            past.popularity.share,
-            past.popularity.row_of_market[past.customer_market[customers]],
-            k,
-        )
-        return lists
 
     @property
     def past(self) -> Past:

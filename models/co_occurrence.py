@@ -9,18 +9,26 @@ from numpy.typing import NDArray
 from restock.dataset import Pairs
 from restock.dataset.catalogue import IntArray
 from restock.kernels.co_occurrence import (
-    TILE,
-    bound_scores,
+    SPANS,
+    Bought,
+    Level,
+    Levels,
+    Measure,
+    best_of_groups,
+    bound_groups,
     count_together,
     score_tiles,
 )
+from restock.kernels.lanes import WIDTH
 from restock.kernels.neighbours import COSINE, COUNT, LIFT, transpose
 from restock.kernels.policy import over_blocks
-from restock.kernels.selection import ANY
 from restock.models.context import FitContext
-from restock.models.neighbours import BYTES_PER_ENTRY, Neighbourhood
+from restock.models.neighbours import Neighbourhood
 from restock.models.past import Past
+from restock.models.rows import BYTES_PER_ENTRY, by_demand, places_of
+from restock.models.sharded import Counts
 
+NARROW = np.iinfo(np.uint16).max  # the largest count that takes two bytes
 DENSE = 0.25  # customers that two items have in common, on average: tiles are faster from there
 
 
@@ -29,53 +37,77 @@ class CoOccurrence:
     """The number of customers who bought both of two items, of all items sold.
 
     order: int32 (items sold), the most bought first, ties by code. buyers: float64 (items sold),
-    in this order. places: int32 (pairs), where the item of each pair is in it. counts: int32
-    (tiles × items sold × TILE) and most: int32 (tiles × items sold), see
+    in this order. places: int32 (pairs), where the item of each pair is in it. levels: see
     ``kernels.co_occurrence``.
     """
 
     order: IntArray
     buyers: NDArray[np.float64]
     places: IntArray
-    counts: NDArray[np.int32]
-    most: NDArray[np.int32]
+    levels: Levels
 
     @classmethod
-    def of(cls, pairs: Pairs, n_items: int, threads: int = 1) -> Self:
-        """Count. Cost: the sum over customers of the square of their items."""
-        item_start, item_customers, _ = transpose(pairs.indptr, pairs.item, n_items)
+    def of(cls, indptr: NDArray[np.int64], item: IntArray, n_items: int, threads: int = 1) -> Self:
+        """Count what customers bought (CSR). Cost: the sum of the squares of their items."""
+        item_start, item_customers, _ = transpose(indptr, item, n_items)
         buyers = np.diff(item_start)
-        sold = int(np.count_nonzero(buyers))
-        order = np.argsort(-buyers, kind="stable")[:sold].astype(np.int32)
-        place_of = np.empty(n_items, dtype=np.int32)
-        place_of[order] = np.arange(sold, dtype=np.int32)
-        places = place_of[pairs.item]
-        counts = np.empty((-(-sold // TILE), sold, TILE), dtype=np.int32)
-        most = np.empty(counts.shape[:2], dtype=np.int32)
-        who = (order, item_start, item_customers, pairs.indptr, places)
+        order = by_demand(buyers)
+        places = places_of(order, n_items)[item]
+        levels = room_for(buyers[order])
+        who = (order, item_start, item_customers, indptr, places)
 
         def block(first: int, last: int) -> None:
-            count_together(first, last, *who, counts, most)
+            count_together(first, last, *who, levels)
 
-        over_blocks(block, sold, -(-sold // (4 * threads)), threads)
-        return cls(order, buyers[order].astype(np.float64), places, counts, most)
+        over_blocks(block, order.size, -(-order.size // (4 * threads)), threads)
+        return cls(order, buyers[order].astype(np.float64), places, levels)
 
     @staticmethod
-    def bytes_for(sold: int, pairs: int) -> int:
-        """The memory that the counts of so many items sold take."""
-        return 4 * sold * -(-sold // TILE) * (TILE + 1) + 12 * sold + 4 * pairs
+    def bytes_for(buyers: NDArray[np.int64], pairs: int) -> int:
+        """The memory that the counts of items with so many buyers, in any order, take."""
+        most = -np.sort(-buyers[buyers > 0])
+        rows = sum(4 * far + 2 * near for far, near in _tiles(most))
+        return most.size * (WIDTH * rows + 12) + 4 * pairs
 
-    def written(self, n_items: int) -> Neighbourhood:
-        """The same as a sparse matrix by codes."""
-        by_code = np.argsort(self.order)
-        by_place = self.counts.transpose(1, 0, 2).reshape(by_code.size, -1)
-        counts = by_place[by_code[:, None], by_code]
-        row, column = np.nonzero(counts)
-        codes = self.order[by_code]
-        start = np.zeros(n_items + 1, dtype=np.int64)
-        start[codes + 1] = np.bincount(row, minlength=codes.size)
-        found = counts[row, column].astype(np.float64)
-        return Neighbourhood(np.cumsum(start), codes[column], found)
+
+def _tiles(buyers: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """How many tiles of each level have counts of four bytes, and how many of two.
+
+    buyers: of the items, the most first.
+    """
+    found = []
+    for span in SPANS:
+        tiles = -(-buyers.size // (span * WIDTH))
+        far = int(np.count_nonzero(buyers[:: span * WIDTH] > NARROW))
+        found.append((far, tiles - far))
+    return found
+
+
+def room_for(buyers: NDArray[np.int64]) -> Levels:
+    """Levels without counts yet; buyers: of the items sold, the most first."""
+    size = buyers.size
+    return Levels(
+        *(
+            Level(np.empty((far, size, WIDTH), np.int32), np.empty((near, size, WIDTH), np.uint16))
+            for far, near in _tiles(buyers)
+        )
+    )
+
+
+def by_name(levels: Levels) -> Counts:
+    """The arrays of all levels: ``items.wide``, ``items.narrow``, ``tiles.wide``, …"""
+    return {
+        f"{name}.{width}": array
+        for name, level in levels._asdict().items()
+        for width, array in level._asdict().items()
+    }
+
+
+def levels_of(found: Counts) -> Levels:
+    """Take back what ``by_name`` gave."""
+    return Levels(
+        *(Level(*(found[f"{name}.{width}"] for width in Level._fields)) for name in Levels._fields)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +121,15 @@ class Compared:
     kind: int
     threshold: float
 
-    def written(self, n_items: int) -> Neighbourhood:
-        """The same, written down."""
-        found = self.together
-        buyers = np.zeros(n_items)
-        buyers[found.order] = found.buyers
-        return found.written(n_items).compared(buyers, self.kind, self.threshold, None)
-
     def scores(
         self, past: Past, affinity: NDArray[np.float64], customers: IntArray
     ) -> NDArray[np.float32]:
         """``affinity @ similarity`` of these customers (customers × items), -inf where it is 0."""
-        everything = np.ones(past.n_items, dtype=bool)
-        return self.best_scores(past, affinity, customers, 0, ANY, everything)
+        found, given = self.together, self._given(past, affinity)
+        scores: NDArray[np.float32] = score_tiles(customers, *given, found.order, past.n_items)
+        return scores
 
-    def best_scores(
+    def best(
         self,
         past: Past,
         affinity: NDArray[np.float64],
@@ -111,31 +137,35 @@ class Compared:
         k: int,
         history: int,
         allowed: NDArray[np.bool_],
-    ) -> NDArray[np.float32]:
-        """The same; what cannot be among the k best that a list may hold can be -inf too."""
-        found, kind, own = self.together, self.kind, self.together.buyers
-        if kind == COSINE:
-            kind, own = LIFT, np.sqrt(own)  # digit by digit the same, with fewer roots
-        bought = (past.bought_indptr, found.places, affinity)
-        bounds = bound_scores(customers, *bought, found.most, own, kind, self.threshold)
-        promising = np.argsort(-bounds.sum(axis=0), kind="stable")
-        scores: NDArray[np.float32] = score_tiles(
-            customers,
-            *bought,
-            past.bought_items,
-            found.counts,
-            found.most,
-            own,
-            found.order,
-            kind,
-            self.threshold,
-            promising,
-            bounds,
-            k,
-            history,
-            allowed,
+    ) -> tuple[IntArray, NDArray[np.float32]]:
+        """The k best items of these customers and their ``scores``, as ``best_items`` selects."""
+        found, given = self.together, self._given(past, affinity)
+        bounds = bound_groups(customers, *given)
+        promising = np.argsort(-np.maximum(bounds, 0).sum(axis=1), kind="stable")
+        lists: tuple[IntArray, NDArray[np.float32]] = best_of_groups(
+            customers, *given, found.order, promising, bounds, allowed, history, k
         )
-        return scores
+        return lists
+
+    @property
+    def bounds(self) -> int:
+        """How many numbers ``best`` holds of each customer for a while."""
+        return WIDTH * -(-self.together.order.size // WIDTH**3)
+
+    def _given(self, past: Past, affinity: NDArray[np.float64]) -> tuple[Bought, Levels, Measure]:
+        found = self.together
+        bought = Bought(past.bought_indptr, past.bought_items, found.places, affinity)
+        if self.kind == COSINE:  # by way of LIFT it is digit by digit the same, with fewer roots
+            return bought, found.levels, Measure(LIFT, self.threshold, np.sqrt(found.buyers))
+        return bought, found.levels, Measure(self.kind, self.threshold, found.buyers)
+
+
+def in_tiles(pairs: Pairs, sold: int) -> bool:
+    """Whether two of ``sold`` items have enough customers in common for counts in tiles.
+
+    By the mean of all counts: the sum over customers of their items squared, by items squared.
+    """
+    return int(np.square(np.diff(pairs.indptr)).sum()) > DENSE * sold**2
 
 
 def compared(
@@ -148,8 +178,9 @@ def compared(
 ) -> Neighbourhood | Compared:
     """Items compared by the customers who bought both, all counting the same.
 
-    kind, threshold, neighbours: as in ``Neighbourhood.of``. Fits on the same interactions count
-    once: in tiles where most items have customers in common, else in a sparse matrix.
+    kind, threshold, neighbours: as in ``Neighbourhood.of``. All of them are compared in tiles
+    where most items have customers in common, else, and where few neighbours are kept, in a
+    sparse matrix. Fits on the same interactions count once.
     """
 
     def fresh(kind: int, threshold: float, neighbours: int | None) -> Neighbourhood:
@@ -163,17 +194,15 @@ def compared(
             threads=context.threads,
         )
 
+    def counted() -> CoOccurrence:
+        return CoOccurrence.of(pairs.indptr, pairs.item, n_items, context.threads)
+
     buyers = np.bincount(pairs.item, minlength=n_items).astype(np.float64)
     sold = int(np.count_nonzero(buyers))
-    counted = int(np.square(np.diff(pairs.indptr)).sum())  # the sum of all counts
-    dense = counted > DENSE * sold**2
-    in_tiles = dense and context.keeps(CoOccurrence.bytes_for(sold, pairs.item.size))
-    if in_tiles and neighbours is None:
-        together = context.once(
-            ("co-occurrence", "tiles"), lambda: CoOccurrence.of(pairs, n_items, context.threads)
-        )
-        return Compared(together, kind, threshold)
-    if context.keeps(BYTES_PER_ENTRY * min(counted, sold**2)):
-        counts = context.once(("co-occurrence",), lambda: fresh(COUNT, 1, None))
-        return counts.compared(buyers, kind, threshold, neighbours)
+    if neighbours is None and in_tiles(pairs, sold):
+        return Compared(context.once(("co-occurrence", "tiles"), counted), kind, threshold)
+    counts = int(np.square(np.diff(pairs.indptr)).sum())
+    if context.keeps(BYTES_PER_ENTRY * min(counts, sold**2)):
+        both = context.once(("co-occurrence",), lambda: fresh(COUNT, 1, None))
+        return both.compared(buyers, kind, threshold, neighbours)
     return fresh(kind, threshold, neighbours)

@@ -1,10 +1,11 @@
 """How to train, never what: seed, device, threads, and what comes from outside."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from restock.kernels.policy import threads
 from restock.models.shared import Key, Shared
 
 T = TypeVar("T")
@@ -16,7 +17,8 @@ class FitContext:
 
     device: where networks are trained, as in "cuda:0"; models without one look at neither it nor
     process_group, so that one context serves them all.
-    threads: cores that the fit may use. spark: a running ``SparkSession``.
+    threads: cores that the fit may use, by default what ``kernels.policy.threads`` says.
+    spark: a running ``SparkSession``.
     process_group: an initialised ``torch.distributed`` group. scratch: a folder that every
     executor of ``spark`` can read; none: a temporary one of this machine.
     shared: what many fits on the same interactions make once; for nothing but those fits.
@@ -25,7 +27,7 @@ class FitContext:
 
     seed: int = 0
     device: str = "cpu"
-    threads: int = 1
+    threads: int = field(default_factory=threads)
     spark: Any = None
     process_group: Any = None
     scratch: Path | None = None

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.linalg.lapack import dpotrf, dpotri
-from threadpoolctl import threadpool_limits
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
 from restock.kernels.ease import gram_rows, strongest
 from restock.kernels.neighbours import transpose
 from restock.kernels.policy import over_blocks
+from restock.kernels.pools import held
 from restock.models.affinity import HalfLife, shared_affinity
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
@@ -121,7 +121,7 @@ def regularised_inverse(gram: NDArray[np.float64], regularisation: float) -> NDA
     ``gram`` (symmetric) is overwritten: LAPACK's potrf and potri work in its place.
     """
     gram[np.diag_indices_from(gram)] += regularisation
-    with threadpool_limits(1):  # other threads, other bits
+    with held(1):  # other threads, other bits
         factor, failed = dpotrf(gram.T, lower=1, overwrite_a=1)
         inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
     if failed:

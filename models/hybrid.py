@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from restock.dataset import Interactions
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
+from restock.models.memory import peak
 from restock.models.registry import create
 from restock.models.requirements import check_extras
 
@@ -70,8 +71,9 @@ class Hybrid(Recommender[H]):
             model.check(interactions, context)
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """All members are kept; each is fitted alone: at most the sum of their peaks."""
-        return sum(member.create().memory_bytes(interactions) for member in self._members())
+        """All members are kept; what every fit makes is made once."""
+        each = [member.create().memory_bytes(interactions) for member in self._members()]
+        return max(sum(each) - (len(each) - 1) * peak(interactions, 0), max(each))
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         self.models = self._fit_members(interactions, context)

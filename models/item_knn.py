@@ -9,10 +9,13 @@ from pydantic import Field
 from restock.dataset import Interactions, Pairs
 from restock.dataset.catalogue import IntArray
 from restock.kernels.neighbours import COSINE, COUNT
-from restock.models.affinity import HalfLife, shared_affinity
-from restock.models.base import Config, Recommender, State
+from restock.models.affinity import HalfLife, affinity, shared_affinity
+from restock.models.base import BoolArray, Config, Lists, State, joined
 from restock.models.context import FitContext
+from restock.models.memory import peak
 from restock.models.neighbours import Neighbourhood
+from restock.models.rows import Rows, by_demand, item_sums
+from restock.models.sharded import Counts, ShardedNeighbours, Strongest
 from restock.models.space import Choice, Conditional, Integer, LogUniform, Space, Uniform
 
 
@@ -35,7 +38,7 @@ class ItemKnnConfig(Config):
     """BM25 only: how much popular items are held back."""
 
 
-class ItemKnn(Recommender[ItemKnnConfig]):
+class ItemKnn(ShardedNeighbours[ItemKnnConfig]):
     """Item-based nearest neighbours (Deshpande and Karypis, TOIS 2004).
 
     With A[c, i] the decayed number of order lines, items are compared by the dot products of
@@ -59,23 +62,79 @@ class ItemKnn(Recommender[ItemKnnConfig]):
         "b": Conditional("weighting", ("bm25",), Uniform(0, 1)),
     }
 
+    def memory_bytes(self, interactions: Interactions) -> int:
+        """The affinity of each pair, its weight where that is another one, and the neighbours."""
+        config, pairs = self.config, interactions.pairs.item.size
+        weights = 8 * pairs if config.weighting == "bm25" else 0
+        compared = Rows.bytes_for(interactions, config.neighbours)
+        return peak(interactions, 8 * pairs + weights + compared)
+
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config, pairs, n_items = self.config, interactions.pairs, interactions.n_items
         self._affinity = shared_affinity(interactions, config.half_life_days, context)
-        weights, kind = self._affinity, COSINE
+        weights, shards = self._affinity, interactions.shards
         if config.weighting == "bm25":
-            weights, kind = bm25(pairs, weights, n_items, config.k1, config.b), COUNT
+            weights = self._bm25(pairs, weights, item_sums(pairs, weights, n_items, shards))
         self._near = Neighbourhood.of(
             pairs,
             weights,
             n_items,
-            kind,
+            self.way.kind,
             neighbours=config.neighbours,
             threads=context.threads,
+            shards=shards,
         )
+
+    @property
+    def way(self) -> Strongest:
+        """Cosines of weights, or their products."""
+        kind = COSINE if self.config.weighting == "cosine" else COUNT
+        return Strongest(kind, 0.0, self.config.neighbours)
+
+    def count_shard(self, shard: Interactions) -> Counts:
+        """The same, and how much of each item was bought, for BM25."""
+        counts = super().count_shard(shard)
+        if self.config.weighting == "bm25":
+            bought = affinity(shard, self.config.half_life_days)
+            counts["length"] = item_sums(shard.pairs, bought, shard.n_items)
+        return counts
+
+    def rows_of_shard(self, shard: Interactions, counts: Counts) -> Rows:
+        """The weights of what each customer bought."""
+        pairs, weights = shard.pairs, affinity(shard, self.config.half_life_days)
+        if self.config.weighting == "bm25":
+            weights = self._bm25(pairs, weights, counts["length"])
+        return Rows.of(pairs, weights, by_demand(counts["buyers"]), shard.n_items)
+
+    def _fit_shard(self, shard: Interactions, counts: Counts) -> None:
+        self._restore({"affinity": affinity(shard, self.config.half_life_days), **counts})
+
+    def _bm25(
+        self, pairs: Pairs, counts: NDArray[np.float64], length: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The BM25 weight of each pair (float64, pairs); always above 0 where the count is.
+
+        length: the sum of the counts of each item, over all customers.
+        """
+        k1, b, sold = self.config.k1, self.config.b, np.count_nonzero(length)
+        mean_length = length.sum() / sold
+        bought = np.diff(pairs.indptr)
+        rarity = np.log1p((sold - bought + 0.5) / (bought + 0.5))
+        damping = k1 * (1 - b + b * length[pairs.item] / mean_length)
+        weight: NDArray[np.float64] = (
+            rarity[pairs.customer] * counts * (k1 + 1) / (counts + damping)
+        )
+        return weight
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         return self._near.scores(self.past, self._affinity, customers)
+
+    def _best(self, customers: IntArray, k: int, history: int, allowed: BoolArray) -> Lists:
+        def best(first: int, last: int) -> Lists:
+            who = customers[first:last]
+            return self._near.best(self.past, self._affinity, who, k, history, allowed)
+
+        return joined(best, len(customers), self.past.n_items)
 
     def _state(self) -> State:
         return {"affinity": self._affinity, **self._near.arrays()}
@@ -83,17 +142,3 @@ class ItemKnn(Recommender[ItemKnnConfig]):
     def _restore(self, state: State) -> None:
         self._affinity = state["affinity"]
         self._near = Neighbourhood(state["start"], state["item"], state["similarity"])
-
-
-def bm25(
-    pairs: Pairs, counts: NDArray[np.float64], n_items: int, k1: float, b: float
-) -> NDArray[np.float64]:
-    """The BM25 weight of each pair (float64, pairs); always above 0 where the count is."""
-    length = np.bincount(pairs.item, weights=counts, minlength=n_items)
-    sold = np.count_nonzero(length)
-    mean_length = length.sum() / sold
-    bought = np.diff(pairs.indptr)
-    rarity = np.log1p((sold - bought + 0.5) / (bought + 0.5))
-    damping = k1 * (1 - b + b * length[pairs.item] / mean_length)
-    weight: NDArray[np.float64] = rarity[pairs.customer] * counts * (k1 + 1) / (counts + damping)
-    return weight

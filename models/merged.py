@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from restock.dataset.catalogue import IntArray
 from restock.kernels.merging import ranked
-from restock.kernels.policy import over_blocks
 from restock.kernels.selection import ANY
-from restock.models import base
-from restock.models.base import BoolArray, Config, Lists
+from restock.models.base import BoolArray, Config, Lists, joined
 from restock.models.hybrid import Hybrid
-from restock.models.recommendations import Recommendations
 
 M = TypeVar("M", bound=Config)
 
@@ -51,19 +48,14 @@ class Merged(Hybrid[M]):
             lists[at, rows] = ranked(scores, start[rows], stop[rows], past.bought_items, own)
         return self._merge(lists)
 
-    def _recommend(
-        self, customers: IntArray, k: int, history: int, allowed: BoolArray
-    ) -> Recommendations:
+    def _best(self, customers: IntArray, k: int, history: int, allowed: BoolArray) -> Lists:
         lists = self._member_lists(customers, k, history, allowed)
 
-        def top(first: int, last: int) -> Lists:
+        def best(first: int, last: int) -> Lists:
             scores = self._merge(lists[:, first:last])
-            return self._top(customers[first:last], scores, k, history, allowed)
+            return self._select(customers[first:last], scores, k, history, allowed)
 
-        size = base.CELLS_PER_BLOCK // max(self.past.n_items, 1)
-        blocks = over_blocks(top, max(len(customers), 1), size)  # no customer: one empty block
-        items, scores, fallback = (np.concatenate(column) for column in zip(*blocks, strict=True))
-        return Recommendations(customers, items, scores, fallback)
+        return joined(best, len(customers), self.past.n_items)
 
     def _member_lists(
         self, customers: IntArray, k: int, history: int, allowed: BoolArray
@@ -77,8 +69,6 @@ class Merged(Hybrid[M]):
             if ANY not in (own, history) and own != history:
                 continue  # new items are asked for, and this member has bought ones only
             rows = np.flatnonzero(self._serves(at, customers))
-            found = model._recommend(
-                customers[rows], k, own if history == ANY else history, allowed
-            )
-            lists[at, rows] = np.where(found.fallback, -1, found.items)
+            wanted = own if history == ANY else history
+            lists[at, rows], _ = model._best(customers[rows], k, wanted, allowed)
         return lists

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from restock.dataset import Pairs
 from restock.dataset.catalogue import IntArray
-from restock.kernels.neighbour_scores import score_neighbours
+from restock.kernels.neighbour_scores import best_of_entries, score_neighbours, tiles_pay
 from restock.kernels.neighbours import compare_counts, similar_items, transpose
 from restock.kernels.policy import over_blocks
+from restock.kernels.selection import best_items
+from restock.kernels.strongest import write_rows
 from restock.models.past import Past
+from restock.models.rows import Kept, Rows, by_demand, item_sums, places_of, strongest
 
-BYTES_PER_ENTRY = 12
 CELLS_PER_BLOCK = 1_000_000  # 12 MB of codes and similarities at a time
 
 
@@ -39,17 +41,46 @@ class Neighbourhood:
         threshold: float = 0.0,
         neighbours: int | None = None,
         threads: int = 1,
+        shards: NDArray[np.int64] | None = None,
     ) -> Self:
         """Compare all items by the customers they share (kind: see ``kernels.neighbours``).
 
         weights: float64, one per pair. neighbours: keep so many of each item, itself included;
-        None keeps all. Memory: 12 bytes per similarity kept, so at most 12 × items² bytes, and
-        twice that for a moment at the end of the fit.
+        None keeps all. shards: borders of parts of the customers that are added up on their own
+        first (``Interactions.shards``; None: one). Where all are kept they are added up in one
+        go: use whole numbers, whose sums are exact. Memory: 12 bytes per similarity kept, so at
+        most 12 × items² bytes, and twice that for a moment at the end of the fit; with
+        ``neighbours``, 12 bytes × items × neighbours for each thread, and 32 bytes per pair.
         """
+        if neighbours is None:
+            own = item_sums(pairs, weights * weights, n_items, shards)
+            return cls._of_all(pairs, weights, own, kind, float(threshold), threads)
+        order = by_demand(np.bincount(pairs.item, minlength=n_items))
+        borders = np.array([0, pairs.indptr.size - 1]) if shards is None else shards
+        rows = Rows.of_shards(pairs, weights, order, n_items, borders)
+        width = min(neighbours, order.size)
+        kept = strongest(rows, order, kind, float(threshold), width, threads=threads)
+        return cls.of_kept(order, n_items, kept)
+
+    @classmethod
+    def of_kept(cls, order: IntArray, n_items: int, kept: Kept) -> Self:
+        """From what ``strongest`` found for the items at each place."""
+        return cls(*write_rows(places_of(order, n_items), *kept))
+
+    @classmethod
+    def _of_all(
+        cls,
+        pairs: Pairs,
+        weights: NDArray[np.float64],
+        own: NDArray[np.float64],
+        kind: int,
+        threshold: float,
+        threads: int,
+    ) -> Self:
+        n_items = own.size
         by_item, customers, places = transpose(pairs.indptr, pairs.item, n_items)
-        own = np.bincount(pairs.item, weights * weights, minlength=n_items).astype(np.float64)
         sold = np.flatnonzero(np.diff(by_item)).astype(np.int32)
-        width = sold.size if neighbours is None else min(neighbours, sold.size)
+        width = sold.size
         by_place = weights[places]
 
         def block(first: int, last: int) -> tuple[NDArray[Any], ...]:
@@ -65,7 +96,7 @@ class Neighbourhood:
                 weights,
                 own,
                 kind,
-                float(threshold),
+                threshold,
                 width,
             )
             kept = np.arange(width) < count[:, None]
@@ -104,6 +135,26 @@ class Neighbourhood:
             self.similarity,
         )
         return scores
+
+    def best(
+        self,
+        past: Past,
+        affinity: NDArray[np.float64],
+        customers: IntArray,
+        k: int,
+        history: int,
+        allowed: NDArray[np.bool_],
+    ) -> tuple[IntArray, NDArray[np.float32]]:
+        """The k best items of these customers and their ``scores``, selected as in ``best_items``.
+
+        Without a score for every item, unless the tiles that need them are faster.
+        """
+        bought = (customers, past.bought_indptr, past.bought_items)
+        if tiles_pay(*bought, self.start):
+            scores = self.scores(past, affinity, customers)
+            return best_items(scores, *past.bought_by(customers), allowed, history, k)
+        matrix = (self.start, self.item, self.similarity)
+        return best_of_entries(*bought, affinity, *matrix, allowed, history, k)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, for a file."""

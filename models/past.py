@@ -28,16 +28,22 @@ class Past:
     popularity: Popularity
 
     @classmethod
-    def of(cls, interactions: Interactions) -> Self:
-        """What ``interactions`` say."""
+    def of(cls, interactions: Interactions, popular: Popularity | None = None) -> Self:
+        """What ``interactions`` say; popular: of more than these customers, where it is known."""
         return cls(
             interactions.n_items,
             interactions.catalogue.hash,
             interactions.catalogue.customer_market,
             interactions.pairs.indptr,
             interactions.pairs.item,
-            popularity(interactions),
+            popularity(interactions) if popular is None else popular,
         )
+
+    def bought_by(
+        self, customers: IntArray
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], IntArray]:
+        """Where each customer's items start and stop, and the items."""
+        return self.bought_indptr[customers], self.bought_indptr[customers + 1], self.bought_items
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, for a file."""

@@ -8,8 +8,18 @@ from pydantic import Field
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
-from restock.models.base import Config, Recommender, State
+from restock.kernels.selection import first_ranked
+from restock.models.base import (
+    CELLS_PER_CUSTOMER,
+    BoolArray,
+    Config,
+    Lists,
+    Recommender,
+    State,
+    joined,
+)
 from restock.models.context import FitContext
+from restock.models.memory import peak
 from restock.models.popularity import HALF_LIFE_DAYS, Popularity, popularity
 from restock.models.space import LogUniform, Space
 
@@ -33,12 +43,28 @@ class Popular(Recommender[PopularConfig]):
     config_class = PopularConfig
     space: ClassVar[Space] = {"half_life_days": LogUniform(7, 365)}
 
+    def memory_bytes(self, interactions: Interactions) -> int:
+        """What every fit makes: the model is a fallback of all others."""
+        return peak(interactions, 0)
+
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         self._popularity = popularity(interactions, self.config.half_life_days)
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         past = self.past
         return self._popularity.scores(past.customer_market[customers], past.n_items)
+
+    def _best(self, customers: IntArray, k: int, history: int, allowed: BoolArray) -> Lists:
+        found, past = self._popularity, self.past
+
+        def best(first: int, last: int) -> Lists:
+            block = customers[first:last]
+            row = found.row_of_market[past.customer_market[block]]
+            how = (*past.bought_by(block), allowed, history, k)
+            lists: Lists = first_ranked(found.order, found.share, row, *how)
+            return lists
+
+        return joined(best, len(customers), CELLS_PER_CUSTOMER)
 
     def _state(self) -> State:
         found = self._popularity

@@ -127,6 +127,10 @@ class Recurrent(Recommender[C]):
         return 2 * (pairs + shelves) + LOGIT_COPIES * 4 * config.batch_size * items + 64 * lines
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
+        with threads(context.threads):
+            self._learn_to_answer(interactions, context)
+
+    def _learn_to_answer(self, interactions: Interactions, context: FitContext) -> None:
         from restock.models.recurrent_network import Asked, Network
 
         config = self.config
@@ -157,8 +161,7 @@ class Recurrent(Recommender[C]):
             )
             self.curve = self._train(network, known, judged, random, context)
         network.to(context.device)
-        with threads(context.threads):
-            self._keep(network, Asked.of(sequences, end, context.device), end, codes)
+        self._keep(network, Asked.of(sequences, end, context.device), end, codes)
 
     def _train(
         self, network: "Network", known: "Asked", judged: "Asked", random: Any, context: FitContext
@@ -169,9 +172,8 @@ class Recurrent(Recommender[C]):
         def judge() -> "Tensor":
             return network.all_losses(judged, ROWS)
 
-        with threads(context.threads):
-            network.to(context.device)
-            start, untrained = float(judge().double().mean()), deepcopy(network.state_dict())
+        network.to(context.device)
+        start, untrained = float(judge().double().mean()), deepcopy(network.state_dict())
         curve = train(
             network,
             lambda rows: network.losses(known, rows).mean(),

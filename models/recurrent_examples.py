@@ -235,7 +235,7 @@ def pair_features(
     orders = _orders(own)[pairs.customer]
     columns = [
         np.log(affinity(own, 180.0) + 2.0 * level),
-        *(np.log1p(pairs.sum(own.decay(half_life))) for half_life in HALF_LIVES),
+        *(np.log1p(own.decayed_lines(half_life)) for half_life in HALF_LIVES),
         np.log1p(last),
         np.where(count > 1, np.log((last + 7) / (gap + 7)), 0.0),
         count / orders,

@@ -8,11 +8,23 @@ from pydantic import Field
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
+from restock.dataset.pairs import CUSTOMERS_PER_BLOCK
 from restock.kernels.neighbours import score_own
-from restock.models.affinity import HalfLife, shared_affinity
-from restock.models.base import Config, Recommender, State
+from restock.kernels.own import add_sales, best_own
+from restock.kernels.policy import over_blocks, threads
+from restock.models.affinity import HalfLife, affinity, shared_affinity
+from restock.models.base import (
+    CELLS_PER_CUSTOMER,
+    BoolArray,
+    Config,
+    Lists,
+    State,
+    joined,
+)
 from restock.models.context import FitContext
-from restock.models.popularity import selling_now
+from restock.models.memory import peak
+from restock.models.popularity import sales_now, sales_of
+from restock.models.sharded import Counts, Sharded
 from restock.models.space import LogUniform, Space
 
 
@@ -27,7 +39,7 @@ class ReorderConfig(Config):
     item code; 0.01 to break ties only."""
 
 
-class Reorder(Recommender[ReorderConfig]):
+class Reorder(Sharded[ReorderConfig]):
     """Personal recency-weighted frequency, with a say of what the market buys now.
 
     ``score(c, j) = sum of 0.5 ** (age / half_life) + popularity * p(j) / max p`` over the
@@ -46,11 +58,36 @@ class Reorder(Recommender[ReorderConfig]):
         "popularity": LogUniform(0.01, 10),
     }
 
+    def memory_bytes(self, interactions: Interactions) -> int:
+        """The habit and the score of each pair."""
+        return peak(interactions, 12 * interactions.pairs.item.size)
+
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         habit = shared_affinity(interactions, self.config.half_life_days, context)
-        sales = context.once(("selling now",), lambda: selling_now(interactions))
-        season = self.config.popularity * sales
-        self._pair_score = (habit + season).astype(np.float32)
+        sales = context.once(("sales now",), lambda: sales_now(interactions))
+        self._add_up(interactions, habit, sales, context.threads)
+
+    def _fit_shard(self, shard: Interactions, counts: Counts) -> None:
+        habit = affinity(shard, self.config.half_life_days)
+        self._add_up(shard, habit, sales_of(counts["lines"]), threads())
+
+    def _add_up(
+        self,
+        interactions: Interactions,
+        habit: NDArray[np.float64],
+        sales: NDArray[np.float64],
+        threads: int,
+    ) -> None:
+        pairs, market = interactions.pairs, interactions.catalogue.customer_market
+        score = np.empty(habit.size, dtype=np.float32)
+        about = (pairs.indptr, pairs.item, habit, market, sales, self.config.popularity, score)
+        over_blocks(
+            lambda first, last: add_sales(first, last, *about),
+            interactions.n_customers,
+            CUSTOMERS_PER_BLOCK,
+            threads,
+        )
+        self._pair_score = score
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         past = self.past
@@ -58,6 +95,15 @@ class Reorder(Recommender[ReorderConfig]):
             customers, past.bought_indptr, past.bought_items, self._pair_score, past.n_items
         )
         return scores
+
+    def _best(self, customers: IntArray, k: int, history: int, allowed: BoolArray) -> Lists:
+        past = self.past
+        own = (past.bought_indptr, past.bought_items, self._pair_score, allowed, history, k)
+        return joined(
+            lambda first, last: best_own(customers[first:last], *own),
+            len(customers),
+            CELLS_PER_CUSTOMER,
+        )
 
     def _state(self) -> State:
         return {"pair_score": self._pair_score}

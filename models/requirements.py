@@ -1,9 +1,14 @@
 """What a fit needs of the place where it runs, checked before it starts."""
 
+import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-import psutil
+from restock.kernels.free_memory import free_memory
+
+WORTH_TELLING = 100 * 2**20  # bytes: a night has hundreds of smaller fits
+
+logger = logging.getLogger(__name__)
 
 
 class CannotFit(RuntimeError):
@@ -23,8 +28,14 @@ def check_extras(name: str, extras: Mapping[str, str]) -> None:
 
 
 def check_memory(name: str, needed: int, remedy: str) -> None:
-    """CannotFit when ``needed`` bytes, the model's own estimate, are more than are free."""
-    free = psutil.virtual_memory().available
+    """CannotFit when ``needed`` bytes, the model's own estimate, are more than are free.
+
+    A container's limit counts. The estimate is told before the fit, unless it is small.
+    """
+    free = free_memory()
+    level = logging.INFO if needed >= WORTH_TELLING else logging.DEBUG
+    sizes = (name, needed / 2**20, free / 2**20)
+    logger.log(level, "%s: a fit takes about %.0f MB, %.0f MB are free", *sizes)
     if needed > free:
         raise CannotFit(
             f"{name}: this fit needs about {needed / 2**30:.1f} GB of memory, "

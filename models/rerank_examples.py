@@ -90,10 +90,11 @@ class Moment:
         past = self.models[0].past
         everything = np.ones(past.n_items, dtype=bool)
         scores = [model.scores(customers) for model in self.models]
-        lists = [
-            model._top(customers, score, proposals, NEW, everything)[0]
-            for model, score in zip(self.models, scores, strict=True)
-        ]
+        lists = []
+        for model, score in zip(self.models, scores, strict=True):
+            items, values = model._select(customers, score, proposals, NEW, everything)
+            model._fill_up(customers, items, values, NEW, everything)
+            lists.append(items)
         start, items, pairs = join_lists(
             past.bought_indptr[customers],
             past.bought_indptr[customers + 1],

@@ -130,7 +130,7 @@ def _pairs(interactions: Interactions, horizon_days: int) -> Columns:
     }
     return {
         "pair.lines": count,
-        **{f"pair.lines_decayed_{h:.0f}": pairs.sum(interactions.decay(h)) for h in HALF_LIVES},
+        **{f"pair.lines_decayed_{h:.0f}": interactions.decayed_lines(h) for h in HALF_LIVES},
         "pair.orders_decayed": pairs.sum(ORDER_DECAY**ago),
         "pair.days_since": last,
         "pair.days_known": first,

@@ -136,7 +136,7 @@ def _pairs(past: Interactions) -> tuple[Floats, Ints]:
     latest = np.full(past.n_customers, np.inf)
     np.minimum.at(latest, pairs.customer, last)
     gap = (first - last) / np.maximum(count - 1, 1)
-    decayed = [pairs.sum(past.decay(half_life)) for half_life in HALF_LIVES]
+    decayed = [past.decayed_lines(half_life) for half_life in HALF_LIVES]
     a_year_before = np.abs(age - YEAR + SEASON / 2) <= SEASON
     others = [
         count,

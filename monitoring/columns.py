@@ -6,7 +6,6 @@ rest on it; it shows where to look.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstwo
 
+from restock.kernels.policy import over_blocks
 from restock.kernels.two_samples import ks_distance
 from restock.monitoring.findings import Record
 
@@ -65,15 +65,11 @@ def compare_columns(
             if name not in table:
                 raise ValueError(f"the {which} table has no column {name!r}")
 
-    def one(name: str) -> ColumnShift:
-        return _compare(
-            name, pd.Series(reference[name]), pd.Series(current[name]), most_p, least_psi
-        )
+    def one(at: int, _: int) -> ColumnShift:
+        before, now = pd.Series(reference[names[at]]), pd.Series(current[names[at]])
+        return _compare(names[at], before, now, most_p, least_psi)
 
-    if threads <= 1:
-        return tuple(one(name) for name in names)
-    with ThreadPoolExecutor(threads) as pool:
-        return tuple(pool.map(one, names))
+    return tuple(over_blocks(one, len(names), 1, threads))
 
 
 def psi(reference: NDArray[np.floating], current: NDArray[np.floating]) -> float:

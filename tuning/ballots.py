@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from restock.dataset.catalogue import IntArray
 from restock.evaluation import metrics as m
-from restock.evaluation.folds import BoolArray, FloatArray, Fold
+from restock.evaluation.folds import BoolArray, FloatArray, Fold, Relevance
 from restock.evaluation.objective import PSEUDO_CUSTOMERS, Objective
-from restock.kernels.metrics import judge
+from restock.kernels import metrics as kernels
 from restock.kernels.voting import add_votes, listed_with, named_items
 from restock.tuning.setting import Ballot, Kept
 
@@ -25,7 +25,7 @@ class Ballots:
     anybody, ascending, -1 padded (R × L). places: of each member's choices among them (M × R ×
     D), -1 where it has none. votes: scores over the customer's best (M × R × D), as in
     ``models.blend``; 0 where the best is not above 0. The rest are the purchases of the rows,
-    money in the reporting currency, as ``kernels.metrics.judge`` wants them.
+    money in the reporting currency, as ``evaluation.Relevance`` wants them.
     """
 
     k: int
@@ -131,10 +131,14 @@ class Ballots:
 
     def metrics(self, lists: IntArray) -> FloatArray:
         """The metrics of lists for all rows, the first columns of ``metrics.columns(k)``."""
-        found: FloatArray = judge(
-            lists, self.indptr, self.item, self.value, self.margin, self.repeat, self.n_items, False
-        )
+        found = np.empty((len(lists), kernels.SEGMENTS * kernels.WIDTH))
+        m.rank(lists, self._relevance, self.n_items, found)
         return found
+
+    @cached_property
+    def _relevance(self) -> Relevance:
+        customer = np.zeros(0, dtype=np.int32)  # no code: rows of several markets
+        return Relevance(customer, self.indptr, self.item, self.value, self.margin, self.repeat)
 
 
 class Worth:

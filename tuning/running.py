@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from restock.dataset import Interactions
+from restock.kernels.policy import granted
+from restock.kernels.pools import held
 from restock.models import FitContext
 from restock.models.registry import MODELS, model_class
 from restock.tuning.attempt import Attempt, Attempted
@@ -99,15 +100,20 @@ def _side_by_side(
     """What each attempt comes to, in their order: neighbours on a CPU at once, others alone."""
     own = copy_context()  # the run that logs belong to, for the threads
     single = replace(context, threads=1)
+
+    def beside_others(attempt: Attempt) -> Attempted:
+        with granted(1):
+            return one(attempt, single)
+
     for alone, group in groupby(attempts, key=lambda attempt: _alone(attempt.trial, context)):
         together = list(group)
         if alone or context.threads == 1 or len(together) == 1:
             yield from (one(attempt, context) for attempt in together)
             continue
-        with threadpool_limits(1):
+        with held(1):
             yield from Parallel(
                 context.threads, prefer="threads", batch_size=1, return_as="generator"
-            )(delayed(own.copy().run)(one, attempt, single) for attempt in together)
+            )(delayed(own.copy().run)(beside_others, attempt) for attempt in together)
 
 
 def _alone(trial: Trial, context: FitContext) -> bool:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,13 @@ class Orders:
 
     def train(self, ids: str = "{}") -> Interactions:
         """Encoded, up to the cut-off; the catalogue knows the later customer too."""
-        return Interactions.from_frame(self.frame(ids)).before(CUTOFF)
+        return _encoded(self, ids)
+
+
+@lru_cache(maxsize=2000)
+def _encoded(found: Orders, ids: str) -> Interactions:
+    # every model's contract draws the same examples, and encoding one takes longer than a fit
+    return Interactions.from_frame(found.frame(ids)).before(CUTOFF)
 
 
 def lines(
@@ -60,6 +67,7 @@ def lines(
 orders = lines().map(Orders)
 
 
+@lru_cache(maxsize=8)
 def many(customers: int = 60, items: int = 40, n: int = 900, seed: int = 0) -> Interactions:
     """A few hundred lines in two markets, some items far more popular than others."""
     rng = np.random.default_rng(seed)

@@ -133,10 +133,10 @@ class RecommenderContract:
     @given(orders)
     @some
     def test_fitting_again_changes_nothing(self, found: Orders) -> None:
-        train = found.train()
+        train, other = found.train(), many(customers=20, items=12, n=100)
         model = self.model().fit(train)
         first = model.recommend(everyone(train), K)
-        model.fit(many()).fit(train)
+        model.fit(other).fit(train)
         assert_same(first, model.recommend(everyone(train), K))
         assert_same(first, self.lists(train))
 

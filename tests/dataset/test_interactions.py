@@ -2,13 +2,14 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from restock.dataset import CleanOrders, Interactions
+from restock.dataset import Interactions, read_orders
 from restock.dataset.interactions import LINE_COLUMNS, day_of, minute_of
 
 pytestmark = pytest.mark.unit
@@ -74,9 +75,8 @@ def test_it_counts_what_has_a_line_here(small):
 
 
 def test_what_is_of_the_wrong_type_is_refused_with_the_remedy(small):
-    clean = CleanOrders(small, small.iloc[:0], report=None)
-    with pytest.raises(TypeError, match=r"not as CleanOrders: pass its \.orders"):
-        Interactions.from_frame(clean)
+    with pytest.raises(TypeError, match=r"not as CleanOrders: call its \.interactions\(\)"):
+        Interactions.from_frame(read_orders(small))
     with pytest.raises(TypeError, match=r"not as str: read_orders makes one"):
         Interactions.from_frame("orders.csv")
     x = Interactions.from_frame(small)
@@ -236,3 +236,29 @@ def test_a_frame_without_a_column_or_with_times_that_are_not_local_is_refused(sm
         Interactions.from_frame(utc)
     with pytest.raises(ValueError, match="timestamp must be local time"):
         Interactions.from_frame(small.assign(timestamp="2024-03-01"))
+
+
+def test_shards_are_of_the_data_and_part_the_customers(small, monkeypatch):
+    lines = Interactions.from_frame(small)
+    assert lines.shards.tolist() == [0, lines.n_customers]
+    monkeypatch.setattr("restock.dataset.interactions.SHARD_LINES", 2)
+    parted = replace(lines).shards
+    assert parted[0] == 0 and parted[-1] == lines.n_customers
+    assert (np.diff(parted) > 0).all() and 1 < parted.size - 1 <= 3
+
+
+@pytest.mark.parametrize("half_life", [1.0, 45.0, np.inf])
+@pytest.mark.parametrize("days", [1, 4000])
+def test_decay_is_that_of_the_age_looked_up_or_not(small, half_life, days):
+    """Within a day there are fewer minutes than lines, over years there are more."""
+    rng = np.random.default_rng(0)
+    lines = Interactions.from_frame(bulk(small, 5_000))
+    minute = np.sort(rng.integers(0, days * 1440, len(lines)).astype(np.int32))
+    lines = replace(lines, minute=minute, as_of=days * 1440)
+    expected = 0.5 ** (lines.age_days / half_life)
+    np.testing.assert_allclose(lines.decay(half_life), expected, rtol=1e-14)
+    np.testing.assert_array_equal(
+        lines.decayed_lines(half_life), lines.pairs.sum(lines.decay(half_life))
+    )
+    none = lines.before(dt.date(1960, 1, 1))
+    assert none.decay(half_life).size == none.decayed_lines(half_life).size == 0

@@ -286,3 +286,59 @@ def test_the_frame_that_was_given_stays_as_it_was(order_lines):
     before = frame.copy(deep=True)
     read_orders(frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_row_groups_with_words_of_their_own_are_one_column(tmp_path, order_lines):
+    """Each row group of a Parquet file has a dictionary of its own, in the order of its lines."""
+    whole = order_lines(4, customer_id=["b", None, "a", "b"], item_id=["Z", "Y", "Y", "X"])
+    whole.to_parquet(tmp_path / "orders.parquet", row_group_size=2)
+    clean = read_orders(tmp_path / "orders.parquet")
+    assert clean.orders["customer_id"].tolist() == ["b", "a", "b"]
+    assert clean.orders["item_id"].tolist() == ["Z", "Y", "X"]
+    assert clean.quarantine["item_id"].tolist() == ["Y"]
+    assert clean.kept.tolist() == [0, 2, 3]
+
+
+ODD = ["b", " a", "a", None, "", "NA", "x" * 28 + "1", "x" * 28 + "0", "é", "e\u0301", "a ", "A\0"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), "category", "csv"])
+def test_odd_texts_come_to_the_same_from_a_frame_and_a_file(order_lines, tmp_path, kind):
+    """However a file holds texts: with dictionaries of its row groups, or without."""
+    n = 3 * len(ODD)
+    texts = {
+        "customer_id": ODD * 3,
+        "item_id": ODD[::-1] * 3,
+        "market": ["NA", " FR", "FR", "Namibia", None, "nowhere"] * (n // 6),
+        "order_id": [f"order {line % 7}" for line in range(n)],
+        "note": ODD * 3,
+    }
+    frame = order_lines(n, **texts)
+    if kind == "csv":
+        frame.to_csv(path := tmp_path / "orders.csv", index=False)
+    elif kind == "category":
+        frame.astype(dict.fromkeys(texts, "category")).to_parquet(
+            path := tmp_path / "orders.parquet", row_group_size=5
+        )
+    else:
+        table = pa.Table.from_pandas(frame)
+        for name in texts:
+            table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
+        plain = {"use_dictionary": kind == pa.string(), "row_group_size": 5}
+        pq.write_table(table, path := tmp_path / "orders.parquet", **plain)
+    wanted, found = read_orders(frame), read_orders(path)
+    assert found.interactions().hash == wanted.interactions().hash
+    assert found.interactions().hash == Interactions.from_frame(found.orders).hash
+    pd.testing.assert_frame_equal(found.orders, wanted.orders)
+    blank = "" if kind == "csv" else None  # a CSV file has but one way to say nothing
+    for name in (*texts, "reason"):
+        given = wanted.quarantine[name].fillna(blank) if kind == "csv" else wanted.quarantine[name]
+        assert found.quarantine[name].tolist() == given.tolist(), name
+
+
+def test_two_parquet_columns_of_one_name(order_lines, tmp_path):
+    table = pa.Table.from_pandas(order_lines())
+    table = table.append_column("market", table["item_id"])
+    pq.write_table(table, tmp_path / "orders.parquet")
+    with pytest.raises(BadOrders, match="two columns have one name"):
+        read_orders(tmp_path / "orders.parquet")

@@ -4,8 +4,9 @@ import unicodedata
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from restock.dataset.countries import COUNTRIES, to_markets
@@ -14,6 +15,9 @@ from restock.dataset.texts import CONTROL, MISSING, TOO_LONG, Texts, clean_ids, 
 pytestmark = pytest.mark.unit
 
 texts = st.lists(st.none() | st.text(max_size=8), min_size=1, max_size=12)
+texts_of_a_file = st.lists(
+    st.none() | st.text(st.sampled_from("\0ab\x7fé\U0001f600"), max_size=30), max_size=12
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -78,6 +82,23 @@ def test_columns_are_joined_and_merged():
     merged = joined.replaced([value.upper() for value in joined.values])
     assert merged.values.tolist() == ["A", "B"]
     assert merged.codes.tolist() == [1, -1, 0, 1]
+
+
+@settings(max_examples=100, deadline=None)
+@example([[""], ["", None]], False)
+@example([["a\0", "a"], ["a\0"]], False)
+@given(st.lists(texts_of_a_file, min_size=1, max_size=4), st.booleans())
+def test_texts_of_a_file_come_out_sorted(chunks, long):
+    """Each chunk has a dictionary of its own; texts of any bytes are sorted as Python does."""
+    start = "x" * 30 if long else ""
+    chunks = [[None if text is None else start + text for text in chunk] for chunk in chunks]
+    column = pa.chunked_array(
+        [pa.array(chunk, pa.string()).dictionary_encode() for chunk in chunks]
+    )
+    ordered = Texts.of_arrow(column).ordered()
+    flat = [text for chunk in chunks for text in chunk]
+    assert ordered.objects().tolist() == flat
+    assert ordered.values.tolist() == sorted({text for text in flat if text is not None})
 
 
 def test_the_table_of_countries_holds_codes():

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restock.dataset import Interactions
-from restock.dataset.interactions import LINE_COLUMNS
-from restock.evaluation import Fold, rolling_folds
+from restock.dataset.interactions import LINE_COLUMNS, minute_of
+from restock.evaluation import Fold, evaluate, last_n, rolling_folds
+from restock.models import create
 
 pytestmark = pytest.mark.unit
 
@@ -124,6 +125,98 @@ def test_market_folds_share_the_catalogue_and_the_last_day() -> None:
 def test_wrong_parameters_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rolling_folds(example(), **wrong)  # type: ignore[arg-type]
+
+
+# against a plain split of rows --------------------------------------------------------------
+
+
+bought = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.integers(0, 4),
+        st.integers(0, 19),
+        st.just(1.0),
+        st.integers(0, 9).map(float),
+    ),
+    max_size=40,
+    unique_by=lambda line: line[:3],
+)
+Rows = list[tuple[int, int, int, float, float]]
+
+
+def rows(lines: Interactions) -> pd.DataFrame:
+    columns = {name: getattr(lines, name) for name in LINE_COLUMNS}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(lines)))
+
+
+def assert_fold(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> None:
+    for found, wanted in ((fold.train, train), (fold.test, test)):
+        pd.testing.assert_frame_equal(rows(found), wanted.reset_index(drop=True))
+    both = set(test.customer) & set(train.customer)
+    assert fold.customers.tolist() == sorted(both)
+    assert fold.cold.tolist() == sorted(set(test.customer) - both)
+
+
+@given(bought, st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_folds_are_what_filtering_rows_gives(
+    bought: Rows, horizon: int, windows: int, least: int, recent: int
+) -> None:
+    whole = interactions(bought, IDS, 20)
+    frame, first = rows(whole), minute_of(START)
+    folds = rolling_folds(
+        whole,
+        horizon_days=horizon,
+        windows=windows,
+        min_item_orders=least,
+        item_window_days=recent,
+    )
+    cutoffs = [20 - horizon * n for n in range(windows, 0, -1)]
+    wanted = [number for number in cutoffs if (frame.minute < first + number * 1440).any()]
+    assert [fold.cutoff for fold in folds] == [day(number) for number in wanted]
+    for fold, number in zip(folds, wanted, strict=True):
+        at = first + number * 1440
+        train = frame[frame.minute < at]
+        test = frame[(frame.minute >= at) & (frame.minute < at + horizon * 1440)]
+        assert_fold(fold, train, test)
+        sold = train.item.value_counts()
+        lately = train.item[train.minute >= at - recent * 1440]
+        expected = set(sold.index[sold >= least]) & set(lately)
+        assert set(np.flatnonzero(fold.candidates)) == expected
+
+
+@given(bought, st.integers(1, 4))
+@settings(max_examples=100, deadline=None)
+def test_the_last_lines_of_each_customer_are_split_off(bought: Rows, n: int) -> None:
+    whole = interactions(bought, IDS, 20)
+    frame = rows(whole)
+    test = frame.groupby("customer").tail(n)
+    train = frame.drop(test.index)
+    fold = last_n(whole, n)
+    assert_fold(fold, train, test)
+    assert set(np.flatnonzero(fold.candidates)) == set(train.item)
+    assert (fold.train.as_of, fold.cutoff, fold.horizon_days) == (whole.as_of, day(20), 0)
+
+
+def test_last_lines_are_judged_like_a_window() -> None:
+    fold = last_n(example(), min_item_orders=2)
+    assert np.flatnonzero(fold.candidates).tolist() == [0, 1]
+    assert (fold.customers.tolist(), fold.cold.tolist()) == ([0, 1], [2, 3])
+    lists = create("reorder").fit(fold.train).recommend(fold.customers, 1, allowed=fold.candidates)
+    card = evaluate(lists, fold, k=1)
+    assert card.mean()["recall_at_1"] == 0  # 0 came to buy item 2, 1 item 4
+    assert last_n(example(), 2).hash != fold.hash
+    for wrong in ({"n": 0}, {"min_item_orders": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be at least 1, not 0"):
+            last_n(example(), **wrong)
+
+
+def test_no_fold_holds_a_training_line() -> None:
+    whole = example()
+    for fold in rolling_folds(whole, horizon_days=5, windows=3):
+        for part in (fold.train, fold.test):
+            assert part.ranges.columns["item"] is whole.item
+            assert not set(vars(part)) & set(LINE_COLUMNS)
 
 
 # what happens after a cut-off is not seen before it ------------------------------------------

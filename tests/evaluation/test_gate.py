@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from contracts.judged import START, of_quality
 
-from restock.evaluation import Decision, GatePolicy, Objective, Scorecard, bar_token, gate
+from restock.evaluation import Decision, GatePolicy, Objective, Scorecard, bar_token, compare, gate
 from restock.evaluation.evidence import evidence_token, seen_until
 from restock.evaluation.pool import shrunk_lift
 
@@ -212,6 +212,24 @@ def test_a_market_is_compared_with_its_own_incumbent_in_the_pool() -> None:
     decisions = decide({"FR": large, **small}, {"FR": "better", "DE": "old", "ES": "better"})
     assert decisions["DE"].chosen == "better" and decisions["DE"].lifts["better"] > 0.15
     assert not decisions["ES"].replaced and decisions["ES"].chosen == "better"
+
+
+def test_followers_of_any_incumbent_see_the_comparison_over_all_markets() -> None:
+    plans = {"a": 0, "b": 0.05, "c": -0.05}
+    small = ("DE", "ES", "PT")
+    cards = {"FR": judged(plans, n=300), **{m: judged(plans, n=50, market=m) for m in small}}
+    decisions = decide(cards, {"FR": "a", **dict(zip(small, plans, strict=True))})
+    for market, incumbent in zip(small, plans, strict=True):
+        found = decisions[market].verdicts
+        assert found.keys() == plans.keys() - {incumbent}
+        for key, verdict in found.items():
+            sides = (
+                [card for m in sorted(cards) for card in cards[m][k]] for k in (key, incumbent)
+            )
+            expected = compare(*sides, Objective(), resamples=POLICY.resamples)
+            assert verdict.lift == pytest.approx(expected.lift)
+            assert verdict.interval == pytest.approx(expected.interval)
+            assert verdict.windows_won == expected.windows_won
 
 
 def test_too_few_customers_everywhere_changes_nothing() -> None:

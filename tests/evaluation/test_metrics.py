@@ -16,6 +16,8 @@ from restock.dataset import Interactions
 from restock.dataset.interactions import minute_of
 from restock.evaluation import Fold, Scorecard, evaluate, rolling_folds
 from restock.evaluation import metrics as m
+from restock.kernels import metrics as kernels
+from restock.kernels import policy
 from restock.models.recommendations import Recommendations
 
 # ranx's functions of one list; its package has other functions under the modules' names
@@ -219,6 +221,24 @@ def test_a_purchase_listed_higher_counts_more_where_places_count() -> None:
             for name in ("recall_at_10", "precision_at_10", "hit_rate_at_10", "captured_at_10"):
                 assert higher.column(name)[row] == lower.column(name)[row], name
     assert moved > 5
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_blocks_of_rows_change_no_digit(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    fold = world()
+    whole = evaluate(lists_of(fold), fold).values
+    monkeypatch.setattr(kernels, "ROWS_PER_BLOCK", rows)
+    monkeypatch.setattr(policy, "available_cores", lambda: 3)
+    again = dataclasses.replace(fold)  # what was found of the purchases is found anew
+    np.testing.assert_array_equal(evaluate(lists_of(again), again).values, whole)
+
+
+def test_a_list_is_judged_alike_alone_and_after_others() -> None:
+    fold, k = world(), 5
+    alone = evaluate(lists_of(world(), k), world(), k=k)
+    for depth in (10, 3):
+        evaluate(lists_of(fold, depth), fold, k=depth)
+    np.testing.assert_array_equal(evaluate(lists_of(fold, k), fold, k=k).values, alone.values)
 
 
 def test_gini_is_half_the_relative_mean_difference() -> None:

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from restock.infra import threads
-from restock.infra.threads import ThreadPlan, available_cores, plan
+from restock.infra.threads import ThreadPlan, plan
+from restock.kernels.cores import available_cores
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restock.kernels.selection import ANY, NEW, REPEAT, top_k
+from restock.kernels.selection import ANY, NEW, REPEAT, best_items, fill_up, first_ranked
 
 pytestmark = pytest.mark.unit
 
@@ -43,17 +43,18 @@ def test_it_is_sorting(
     share = np.linspace(0.4, 0.1, N, dtype=np.float32)
     below = min([0.0, *(scores[i] for i in known)]) - 1
 
-    items, values, fallback = top_k(
-        np.array([scores], dtype=np.float32),
-        np.array([0]),
-        np.array([len(bought)]),
-        np.array(sorted(bought), dtype=np.int32),
-        np.array(allowed),
-        history,
+    bought_by = (np.array([0]), np.array([len(bought)]), np.array(sorted(bought), dtype=np.int32))
+    how = (np.array(allowed), history)
+    items, values = best_items(np.array([scores], dtype=np.float32), *bought_by, *how, k)
+    assert items[0].tolist() == known + [-1] * (k - len(known))
+    fallback = fill_up(
+        items,
+        values,
+        *bought_by,
+        *how,
         np.array([ranked + [-1] * (N - sold)], dtype=np.int32),
         share[None, :],
         np.array([0], dtype=np.int32),
-        k,
     )
     size = len(known) + len(rest)
     assert items[0].tolist() == known + rest + [-1] * (k - size)
@@ -62,18 +63,45 @@ def test_it_is_sorting(
     assert fallback[0].tolist() == [False] * len(known) + [True] * len(rest) + [False] * (k - size)
 
 
+@given(
+    ranked=st.permutations(range(N)),
+    sold=st.integers(0, N),
+    bought=st.lists(st.sets(st.integers(0, N - 1)), min_size=1, max_size=3),
+    allowed=st.lists(st.booleans(), min_size=N, max_size=N),
+    history=st.sampled_from((ANY, REPEAT, NEW)),
+    k=st.integers(1, N + 2),
+)
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_the_first_of_a_ranking_are_the_best_of_its_scores(
+    ranked: list[int], sold: int, bought: list[set[int]], allowed: list[bool], history: int, k: int
+) -> None:
+    share = np.linspace(0.4, 0.1, N, dtype=np.float32)
+    scores = np.full((len(bought), N), -np.inf, dtype=np.float32)
+    scores[:, ranked[:sold]] = share[:sold]
+    scores[[not items for items in bought]] = -np.inf  # nothing is said of who bought nothing
+    end = np.cumsum([len(items) for items in bought])
+    own = np.array([item for items in bought for item in sorted(items)], dtype=np.int32)
+    by_row = (np.concatenate([[0], end[:-1]]), end, own, np.array(allowed), history, k)
+    order = np.array([ranked[:sold] + [-1] * (N - sold)], dtype=np.int32)
+    row = np.zeros(len(bought), dtype=np.int32)
+    found = first_ranked(order, share[None, :], row, *by_row)
+    expected = best_items(scores, *by_row)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
 def test_one_row_leaves_nothing_behind_for_the_next() -> None:
     scores = np.full((2, 3), -np.inf, dtype=np.float32)
-    items, _, _ = top_k(
-        scores,
-        np.array([0, 1]),
-        np.array([1, 1]),  # the second customer bought nothing
-        np.array([0], dtype=np.int32),
-        np.ones(3, dtype=np.bool_),
-        NEW,
+    bought_by = (np.array([0, 1]), np.array([1, 1]), np.array([0], dtype=np.int32))
+    how = (np.ones(3, dtype=np.bool_), NEW)  # the second customer bought nothing
+    items, values = best_items(scores, *bought_by, *how, 3)
+    fill_up(
+        items,
+        values,
+        *bought_by,
+        *how,
         np.array([[0, 1, 2]], dtype=np.int32),
         np.array([[0.5, 0.3, 0.2]], dtype=np.float32),
         np.array([0, 0], dtype=np.int32),
-        3,
     )
     assert items.tolist() == [[1, 2, -1], [0, 1, 2]]

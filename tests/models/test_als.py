@@ -1,5 +1,6 @@
 """The contract of `als` on the CPU, its objective, and its agreement with `implicit`."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_ratings_are_the_logarithm_of_purchases(found: Orders, half_life: float 
 @unit
 def test_a_purchase_whose_weight_vanishes_stays_a_purchase() -> None:
     train = Orders(((0, 0, 0, 1),)).train()
-    old = Interactions(**{**vars(train), "as_of": train.as_of + 3000 * 1440})
+    old = replace(train, as_of=train.as_of + 3000 * 1440)
     assert ratings_of(old, 1.0)[1].rating.tolist() == [np.float32(LEAST_RATING)]
 
 

@@ -8,9 +8,10 @@ from contracts.orders import Orders, many
 
 from restock.dataset import Interactions
 from restock.kernels.neighbours import COSINE, COUNT, JACCARD, LIFT
-from restock.models import FitContext, Shared
+from restock.models import FitContext, Shared, co_occurrence, create
 from restock.models.co_occurrence import Compared, CoOccurrence, compared
 from restock.models.neighbours import Neighbourhood
+from restock.models.past import Past
 
 pytestmark = pytest.mark.unit
 
@@ -29,21 +30,33 @@ def all_ways(train: Interactions, shared: Shared | None) -> list[Neighbourhood |
 
 
 def assert_equal(train: Interactions, found: list[Neighbourhood | Compared]) -> None:
-    """Digit by digit what each way gives alone."""
-    for near, alone in zip(found, all_ways(train, None), strict=True):
-        assert isinstance(alone, Neighbourhood)
-        near = near.written(train.n_items) if isinstance(near, Compared) else near
-        for name, array in alone.arrays().items():
-            np.testing.assert_array_equal(near.arrays()[name], array, err_msg=name)
+    """Digit by digit the scores of similarities that are compared afresh."""
+    past, affinity = Past.of(train), np.linspace(1, 2, train.pairs.item.size)
+    ones = np.ones(affinity.size)
+    for near, (kind, threshold, neighbours) in zip(found, HOW, strict=True):
+        alone = Neighbourhood.of(
+            train.pairs, ones, train.n_items, kind, threshold=threshold, neighbours=neighbours
+        )
+        scores = (one.scores(past, affinity, train.customers) for one in (near, alone))
+        np.testing.assert_array_equal(*scores)
 
 
-def test_where_most_items_have_common_customers_tiles_are_counted_once() -> None:
+@pytest.mark.parametrize("shared", [None, Shared(limit=500)], ids=["alone", "not kept"])
+def test_where_most_items_have_common_customers_all_are_compared_in_tiles(
+    shared: Shared | None,
+) -> None:
+    train = many()
+    found = all_ways(train, shared)
+    assert_equal(train, found)
+    tiled = [isinstance(near, Compared) for near in found]
+    assert tiled == [neighbours is None for *_, neighbours in HOW]
+
+
+def test_tiles_are_counted_once() -> None:
     train, shared = many(), Shared()
     found = all_ways(train, shared)
     assert_equal(train, found)
-    tiled = [near for near in found if isinstance(near, Compared)]
-    assert len(tiled) == sum(neighbours is None for *_, neighbours in HOW)
-    assert len({id(near.together) for near in tiled}) == 1
+    assert len({id(near.together) for near in found if isinstance(near, Compared)}) == 1
     assert shared.misses == 2  # tiles, and a sparse matrix for those with few neighbours
 
 
@@ -55,19 +68,18 @@ def test_elsewhere_a_sparse_matrix_is_counted_once() -> None:
     assert (shared.misses, shared.hits) == (1, len(HOW) - 1)
 
 
-@pytest.mark.parametrize("train", [many(), sparse()], ids=["dense", "sparse"])
-def test_what_would_not_be_kept_is_not_counted(train: Interactions) -> None:
-    shared = Shared(limit=500)
+def test_a_sparse_matrix_that_would_not_be_kept_is_not_counted() -> None:
+    train, shared = sparse(), Shared(limit=500)
     assert_equal(train, all_ways(train, shared))
     assert shared.misses == 0
 
 
-def test_counts_take_the_room_that_was_asked_for() -> None:
-    train = many()
-    room = CoOccurrence.bytes_for(np.unique(train.pairs.item).size, train.pairs.item.size)
-    for spare, tiled in ((0, True), (-1, False)):
-        shared = Shared(limit=room + spare)
-        how = (JACCARD, 1.0, None)
-        near = compared(train.pairs, train.n_items, *how, FitContext(shared=shared))
-        assert isinstance(near, Compared) == tiled
-        assert not tiled or shared.held == room
+@pytest.mark.parametrize("narrow", [0, 5, 65535])
+def test_counts_take_the_room_that_is_said(monkeypatch: pytest.MonkeyPatch, narrow: int) -> None:
+    monkeypatch.setattr(co_occurrence, "NARROW", narrow)
+    train, shared = many(), Shared()
+    compared(train.pairs, train.n_items, JACCARD, 1.0, None, FitContext(shared=shared))
+    room = CoOccurrence.bytes_for(np.bincount(train.pairs.item), train.pairs.item.size)
+    assert shared.held == room
+    usual = create("popular").memory_bytes(train)
+    assert create("sar").memory_bytes(train) == usual + 20 * train.pairs.item.size + room

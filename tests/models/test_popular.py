@@ -1,5 +1,8 @@
 """The contract of `popular`, and its formula."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from contracts.orders import DAYS, Orders, many, orders
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restock.models import create
-from restock.models.popularity import popularity
+from restock.models.popularity import lines_by_market, popularity
 
 
 class TestPopular(RecommenderContract):
@@ -53,3 +56,21 @@ def test_equally_popular_items_are_ranked_by_code() -> None:
     found = popularity(train)
     row = found.order[found.row_of_market[0]]
     assert train.catalogue.item_ids(row).tolist() == ["i1", "i3", "i4", "i5"]
+
+
+@pytest.mark.unit
+def test_shards_are_added_up_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = many()
+    whole = lines_by_market(train)
+    monkeypatch.setattr("restock.dataset.interactions.SHARD_LINES", len(train) // 5)
+    sharded = replace(train)
+    parts = [
+        lines_by_market(replace(train.of_customers(np.arange(first, last)), as_of=train.as_of))
+        for first, last in itertools.pairwise(sharded.shards)
+    ]
+    assert len(parts) > 2
+    expected = np.zeros_like(whole)
+    for part in parts:
+        expected += part
+    np.testing.assert_array_equal(lines_by_market(sharded), expected)
+    np.testing.assert_allclose(expected, whole, rtol=1e-12)

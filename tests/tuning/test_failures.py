@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from restock.dataset import Interactions
 from restock.models import Candidate, CannotFit, FitContext
-from restock.models.base import Config
+from restock.models.base import Config, Recommender, State
 from restock.models.registry import MODELS
-from restock.models.reorder import Reorder
 from restock.models.slate import FIRST_INCUMBENT
 from restock.tuning.failures import TrialFailed
 from restock.tuning.trials import ALL, Outcome
@@ -28,11 +27,11 @@ class OddConfig(Config):
     way: str = ""
 
 
-class Odd(Reorder):
+class Odd(Recommender[OddConfig]):
     """A model that fails in the way that it is told to."""
 
     name = "odd"
-    config_class = OddConfig  # type: ignore[assignment]
+    config_class = OddConfig
     space: ClassVar[Any] = {}
     raises: ClassVar[dict[str, Exception]] = {
         "error": ZeroDivisionError("division by zero"),
@@ -46,15 +45,21 @@ class Odd(Reorder):
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         if Odd.before:
             Odd.before(context)
-        if self.config.way in self.raises:  # type: ignore[attr-defined]
-            raise self.raises[self.config.way]  # type: ignore[attr-defined]
-        if self.config.way == "slow":  # type: ignore[attr-defined]
+        if self.config.way in self.raises:
+            raise self.raises[self.config.way]
+        if self.config.way == "slow":
             time.sleep(0.05)
 
     def _score(self, customers: NDArray[np.int32]) -> NDArray[np.float32]:
         value = {"infinite": np.inf, "nan": np.nan, "silent": -np.inf}
-        found = value.get(self.config.way, 1.0)  # type: ignore[attr-defined]
+        found = value.get(self.config.way, 1.0)
         return np.full((customers.size, self.past.n_items), found, dtype=np.float32)
+
+    def _state(self) -> State:
+        return {}
+
+    def _restore(self, state: State) -> None:
+        pass
 
 
 @pytest.fixture

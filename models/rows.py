@@ -1,0 +1,215 @@
+"""What customers bought, from both sides: what items are compared by, of one shard or of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restock.dataset import Interactions, Pairs
+from restock.dataset.catalogue import IntArray
+from restock.kernels.cutting import cut_rows
+from restock.kernels.neighbours import COSINE, LIFT, transpose
+from restock.kernels.policy import over_blocks, threads
+from restock.kernels.strongest import (
+    BATCH,
+    add_shared,
+    keep_similar,
+    merge_kept,
+    rows_by_place,
+)
+
+BYTES_PER_ENTRY = 12  # of a similarity: an int32 code, and a float64
+CELLS = 2**18  # 2 MB of what items share at a time: about a core's cache
+Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+
+
+def by_demand(buyers: NDArray[np.int64]) -> IntArray:
+    """The items sold, the most bought first, ties by code (int32): the item at each place."""
+    sold = np.count_nonzero(buyers)
+    order: IntArray = np.argsort(-buyers, kind="stable")[:sold].astype(np.int32)
+    return order
+
+
+def places_of(order: IntArray, n_items: int) -> IntArray:
+    """The place of each item (int32), -1 where it was never sold."""
+    places = np.full(n_items, -1, dtype=np.int32)
+    places[order] = np.arange(order.size, dtype=np.int32)
+    return places
+
+
+def item_sums(
+    pairs: Pairs,
+    weights: NDArray[np.float64],
+    n_items: int,
+    shards: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """The sum of a weight per pair over the customers of each item (float64, items).
+
+    Shard by shard (see ``Rows``), then over the shards in order.
+    """
+    total = np.zeros(n_items)
+    borders = (0, pairs.indptr.size - 1) if shards is None else shards
+    for first, last in pairwise(pairs.indptr[list(borders)]):
+        total += np.bincount(pairs.item[first:last], weights[first:last], minlength=n_items)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The items of each customer of a shard by place, and the customers of each item.
+
+    A shard is a part of the customers that is added up on its own (``Interactions.shards``);
+    customers are counted from its first one that bought. indptr: int64 (customers + 1); places:
+    int32, ascending in a customer; weights: float64, parallel, none where all are 1. item_start:
+    int64 (items + 1); customers: int32, ascending in an item, and before: int32, how many items
+    their rows have before it. own: float64 (items), what an item shares with itself. cost: int64
+    (places), the pairs of items that each place is compared in.
+    """
+
+    indptr: NDArray[np.int64]
+    places: IntArray
+    weights: NDArray[np.float64] | None
+    item_start: NDArray[np.int64]
+    customers: IntArray
+    before: IntArray
+    own: NDArray[np.float64]
+    cost: NDArray[np.int64]
+
+    @staticmethod
+    def bytes_for(interactions: Interactions, neighbours: int) -> int:
+        """The peak of making the rows, or of finding so many neighbours with them.
+
+        28 bytes a pair, of which 20 stay; heaps of 12 bytes a neighbour for each thread, and the
+        matrix that they are written to.
+        """
+        pairs = interactions.pairs.item
+        sold = int(np.count_nonzero(np.bincount(pairs)))
+        kept = sold * min(neighbours, sold)
+        return max(28 * pairs.size, 20 * pairs.size + BYTES_PER_ENTRY * kept * (threads() + 1))
+
+    @classmethod
+    def of(
+        cls, pairs: Pairs, weights: NDArray[np.float64] | None, order: IntArray, n_items: int
+    ) -> Self:
+        """From what customers bought; order: of the items of all shards (``by_demand``)."""
+        bought = np.flatnonzero(np.diff(pairs.indptr))
+        indptr = pairs.indptr[bought[0] : bought[-1] + 2] if bought.size else pairs.indptr[:1]
+        indptr = indptr - indptr[0]
+        ones = weights is None or bool((weights == 1).all())
+        given = np.ones(pairs.item.size) if weights is None else weights
+        # before all else: it needs room for a moment
+        own = np.bincount(pairs.item, given * given, n_items).astype(np.float64, copy=False)
+        start, customers, at = transpose(indptr, pairs.item, n_items)
+        places, by_place, before, cost = rows_by_place(order, start, customers, at, indptr, given)
+        found = None if ones else by_place
+        return cls(indptr, places, found, start, customers, before, own, cost)
+
+    @classmethod
+    def of_shards(
+        cls,
+        pairs: Pairs,
+        weights: NDArray[np.float64],
+        order: IntArray,
+        n_items: int,
+        shards: NDArray[np.int64],
+    ) -> list[Self]:
+        """The rows of each shard; shards: their borders."""
+        found = []
+        for first, last in pairwise(shards):
+            indptr = pairs.indptr[first : last + 1]
+            some = slice(indptr[0], indptr[-1])
+            part = Pairs(indptr, pairs.item[some], pairs.of_line[:0])
+            found.append(cls.of(part, weights[some], order, n_items))
+        return found
+
+    def part(self, order: IntArray, first: int, last: int) -> Self:
+        """As much of it as comparing the places ``first`` to ``last`` with all before them takes.
+
+        order: as in ``of``. What concerns a place as a whole (own, cost) stays there for all.
+        """
+        weights = np.empty(0) if self.weights is None else self.weights
+        sides = (self.indptr, self.places, weights, self.item_start, self.customers, self.before)
+        indptr, places, by_place, start, customers, before = cut_rows(first, last, order, *sides)
+        return replace(
+            self,
+            indptr=indptr,
+            places=places,
+            weights=None if self.weights is None else by_place,
+            item_start=start,
+            customers=customers,
+            before=before,
+        )
+
+
+def total_cost(rows: Sequence[Rows]) -> NDArray[np.int64]:
+    """The pairs of items, of all customers, that each place is compared in (int64, places)."""
+    return reduce(np.add, [shard.cost for shard in rows])
+
+
+def shares(cost: NDArray[np.int64], part: int, parts: int, threads: int) -> list[int]:
+    """The borders of ``threads`` equal shares of a part of the places, by what they cost."""
+    upto = np.cumsum(cost)
+    wanted = np.arange(part * threads, (part + 1) * threads + 1) / (parts * threads)
+    ends: list[int] = np.searchsorted(upto, wanted * upto[-1:].sum()).tolist()
+    return [cost.size if end == 1 else at for at, end in zip(ends, wanted, strict=True)]
+
+
+def strongest(
+    rows: Sequence[Rows],
+    order: IntArray,
+    kind: int,
+    threshold: float,
+    width: int,
+    *,
+    part: int = 0,
+    parts: int = 1,
+    threads: int = 1,
+) -> Kept:
+    """The ``width`` most similar items of each (heaps by place), of what a part compares.
+
+    rows: of all shards, in order: what items share is added up over them in this order. The pairs
+    of items are dealt out to ``parts`` about evenly; ``merge_kept`` of all parts is what one gives.
+    """
+    own = reduce(np.add, [shard.own for shard in rows])[order]  # one shard after the other
+    ends = shares(total_cost(rows), part, parts, threads)
+    if kind == COSINE:
+        kind, own = LIFT, np.sqrt(own)  # digit by digit the same, with fewer roots
+
+    def some(n: int, _: int) -> Kept:
+        return _compare(rows, order, own, kind, threshold, width, ends[n], ends[n + 1])
+
+    kept, *others = over_blocks(some, threads, 1, threads)
+    for other in others:
+        merge_kept(*kept, *other)
+    return kept
+
+
+def _compare(
+    rows: Sequence[Rows],
+    order: IntArray,
+    own: NDArray[np.float64],
+    kind: int,
+    threshold: float,
+    width: int,
+    first: int,
+    last: int,
+) -> Kept:
+    """Compare the places ``first`` to ``last`` with all before them, some at a time."""
+    n = order.size
+    size, least = np.zeros(n, dtype=np.int64), np.full(n, -np.inf, dtype=np.float32)
+    codes, values = np.empty((n, width), dtype=np.int32), np.empty((n, width), dtype=np.float64)
+    room = (np.zeros(n), np.empty(BATCH + n, np.int32), np.empty(BATCH + n))
+    step = CELLS // max(n, 1) + 1
+    shared = np.zeros((step, n))
+    weights = [np.ones(s.places.size) if s.weights is None else s.weights for s in rows]
+    for at in range(first, last, step):
+        to = min(at + step, last)
+        for shard, weight in zip(rows, weights, strict=True):
+            who = (order, shard.item_start, shard.customers, shard.before, shard.indptr)
+            add_shared(at, to, *who, shard.places, weight, *room, shared)
+        keep_similar(at, to, order, shared, own, kind, threshold, size, codes, values, least)
+    return size, codes, values
