@@ -43,6 +43,9 @@ lint: $(DEV)
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
+files: $(DEV)
+	VENV="$(VENV)" scripts/check-files.sh
+
 types: $(DEV)
 	@mkdir -p .mypy_cache/path && ln -sfn "$(CURDIR)" .mypy_cache/path/restock
 	cd .mypy_cache/path && MYPYPATH=. ../../$(BIN)/mypy --config-file restock/pyproject.toml \
@@ -51,13 +54,16 @@ types: $(DEV)
 unit: $(DEV)
 	$(BIN)/python -m pytest -q -m unit -n auto
 
-check: lint types unit ## lint, types, import contracts, unit tests: under three minutes
+check: lint files types unit ## lint, types, import contracts, Docker and CI files, unit tests
 
 test: check system ## everything
-	$(BIN)/python -m pytest -q -m platform --durations=15
+	$(BIN)/python -m pytest -q -m platform -n 2 --dist loadfile --durations=15
 
 system: ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
+
+try-targets: ## the install steps of every Docker target in a clean virtual environment
+	scripts/try-targets.sh
 
 drill-drift: $(CORE) ## a market drifts: from the alarm to the retraining, in five minutes
 	$(BIN)/python -m restock.benchmarks.drill_drift
@@ -68,7 +74,13 @@ bench-quality: $(DEV) ## how good the models are, as in docs/quality.md
 bench-models: $(DEV) ## how fast the models are, beside their peers
 	$(BIN)/python -m restock.benchmarks.speed_models
 
-bench: bench-quality bench-models ## quality, speed, cost and error rates: all of docs/benchmarks.md
+bench-peers: $(VENV)/bin/python ## the libraries that the engine is measured against, in .peers
+	scripts/bench-peers.sh $(PYTHON)
+
+bench-speed: $(DEV) bench-peers ## how fast the engine is, beside its peers
+	$(BIN)/python -m restock.benchmarks.speed
+
+bench: bench-quality bench-models bench-speed ## quality, speed, cost and error rates: all of docs/benchmarks.md
 	$(BIN)/python -m restock.benchmarks.gate
 	$(BIN)/python -m restock.benchmarks.night
 	$(BIN)/python -m restock.benchmarks.proof
@@ -80,4 +92,4 @@ constraints: $(VENV)/bin/python ## resolve again and write constraints.txt
 clean: ## remove what was built (not the virtual environment)
 	rm -rf build dist *.egg-info .restock .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo install dev lint types unit check test system bench bench-quality bench-models drill-drift constraints clean
+.PHONY: help demo install dev lint files types unit check test system bench bench-quality bench-models bench-peers bench-speed try-targets drill-drift constraints clean

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from restock.dataset import Interactions
 from restock.dataset.simulate import make_setting, run
 from restock.dataset.simulated_world import BURN, Setting
-from restock.kernels import metrics as kernels
+from restock.evaluation.folds import Relevance
+from restock.evaluation.metrics import columns, metric_name, rank
 from restock.kernels.simulation import available_items
 from restock.models import create
 from restock.models.base import Recommender
@@ -125,17 +126,17 @@ def _day(
     allowed = available_items(setting.world, 0, BURN + HISTORY + day)
     lists = model.recommend(customers, K, allowed=allowed)
     pairs = orders.pairs
-    scores = kernels.judge(
-        lists.items,
+    bought = Relevance(
+        customers,
         np.append(pairs.indptr[customers], pairs.item.size),
         pairs.item,
         pairs.sum(orders.value),
         np.full(pairs.item.size, np.nan),
         np.zeros(pairs.item.size, dtype=np.bool_),
-        orders.n_items,
-        False,
     )
-    ndcg = scores[:, kernels.NDCG]
+    scores = np.empty((customers.size, len(columns(K))))
+    rank(lists.items, bought, orders.n_items, scores)
+    ndcg = scores[:, columns(K).index(metric_name("ndcg", K))]
     if day == 0:  # what is summed up here is what the platform's ledger sums up
         table = lists.frame(orders.catalogue)
         end = date + dt.timedelta(days=1)

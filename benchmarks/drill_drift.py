@@ -21,13 +21,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from restock.dataset.simulate import make_setting, run
 from restock.dataset.simulated_world import BURN
 from restock.infra import platform
 from restock.infra.deployments import packaged
 from restock.infra.platform_state import SERVER, PlatformState
+from restock.infra.prefect_server import ask
 from restock.infra.responding import read_answers
 from restock.infra.settings import Settings, load_settings
 from restock.infra.store import open_store
@@ -142,12 +142,8 @@ def _wait_for_run(api: str, alert: str) -> dict[str, Any]:
     """The retraining that the alert has started, when it is over."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        body = json.dumps({"flows": {"name": {"any_": ["retrain"]}}}).encode()
-        asked = Request(
-            f"{api}/flow_runs/filter", data=body, headers={"Content-Type": "application/json"}
-        )
-        with urlopen(asked, timeout=10) as answer:
-            runs = [run for run in json.load(answer) if run["parameters"].get("because") == alert]
+        found = ask(api, "/flow_runs/filter", flows={"name": {"any_": ["retrain"]}})
+        runs = [run for run in found if run["parameters"].get("because") == alert]
         if runs and runs[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
             return dict(runs[0])
         time.sleep(1)

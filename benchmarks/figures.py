@@ -3,8 +3,10 @@
 import argparse
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,31 @@ def wants_json(description: str | None) -> bool:
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON per figure")
     return bool(parser.parse_args().json)
+
+
+def figures_of(parts: Sequence[str]) -> Iterator[Figure]:
+    """The figures of these modules of ``restock.benchmarks``, in order."""
+    for part in parts:
+        yield from import_module(f"restock.benchmarks.{part}").figures()
+
+
+def run_parts(description: str | None, parts: Sequence[str], drawn: str, picture: Path) -> None:
+    """Read the command line of a benchmark in parts, report, and draw.
+
+    drawn: the part whose ``draw(to)`` makes ``picture``; with ``--json`` only where ``--plot``
+    says.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON per figure")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to run")
+    parser.add_argument("--plot", type=Path, help="where the picture of growth goes")
+    options = parser.parse_args()
+    report(figures_of(options.only), options.json)
+    to = options.plot or (None if options.json else picture)
+    if to and drawn in options.only:
+        import_module(f"restock.benchmarks.{drawn}").draw(to)
 
 
 def _finite(value: object) -> object:

@@ -61,10 +61,9 @@ def column(cards: list[Scorecard], name: str) -> FloatArray:
 
 def map_over_all(card: Scorecard, fold: Fold) -> FloatArray:
     """MAP with the other divisor, per judged customer."""
-    lists = np.full((fold.relevance.customer.size, K), -1, dtype=np.int32)
-    lists[: card.n_customers] = card.lists
+    lists = card.lists[: card.n_customers]
     values = score_lists(lists, fold.relevance, fold, map_divisor="relevant")
-    chosen: FloatArray = values[: card.n_customers, columns(K).index(f"map_at_{K}")]
+    chosen: FloatArray = values[:, columns(K).index(f"map_at_{K}")]
     return chosen
 
 

@@ -8,7 +8,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from restock.cli import options
-from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
 from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
 from restock.cli.progress import progress
 from restock.cli.running import run
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    orders: Orders = None,
+    orders: options.Orders = None,
     markets: Annotated[
         str | None, typer.Option(help="Judge these markets only, as in FR,DE. Default: all.")
     ] = None,
@@ -39,7 +38,7 @@ def backtest(
             "Default: 7,14,28,84."
         ),
     ] = None,
-    as_of: AsOf = None,
+    as_of: options.AsOf = None,
     instead: Annotated[
         str | None,
         typer.Option(help="A model that might have been in service, as in blend or blend:market."),
@@ -50,11 +49,12 @@ def backtest(
     resume: Annotated[
         str | None, typer.Option(help="Token of a backtest that was cut off: go on with it.")
     ] = None,
-    columns: Columns = None,
-    time_format: TimeFormat = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    runner: Runner = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    runner: options.Runner = None,
+    debug: options.Debug = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """What was every model worth, window by window, and when it was fitted long before?
@@ -63,10 +63,8 @@ def backtest(
     same command goes on where it was cut off, and costs nothing when it is done.
     """
     from restock.infra.backtest_wishes import read_model
-    from restock.infra.settings import SettingsError, load_settings
 
-    with bad_input(SettingsError):
-        settings = load_settings(runner=runner)
+    settings = options.settings(runner, debug)
     wanted: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),

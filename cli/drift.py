@@ -8,8 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from restock.cli import options
-from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
-from restock.cli.output import JSON, bad_input, console, errors, print_json
+from restock.cli.output import JSON, console, errors, print_json
 from restock.cli.progress import progress
 from restock.cli.running import run
 
@@ -26,20 +25,21 @@ STYLES = {
 
 
 def drift(
-    orders: Orders = None,
+    orders: options.Orders = None,
     markets: Annotated[
         str | None, typer.Option(help="Look at these markets only, as in FR,DE. Default: all.")
     ] = None,
-    as_of: AsOf = None,
+    as_of: options.AsOf = None,
     report: Annotated[
         bool,
         typer.Option("--report", help="Write the page of every market, not of those that alarm."),
     ] = False,
-    columns: Columns = None,
-    time_format: TimeFormat = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    runner: Runner = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    runner: options.Runner = None,
+    debug: options.Debug = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Has a market moved? Its orders are held against what is usual there.
@@ -47,10 +47,8 @@ def drift(
     What is far from usual raises an alert, once; with a platform running, its automation starts
     a retraining. Exits 0 with alarms too: 1 means that a market could not be looked at.
     """
-    from restock.infra.settings import SettingsError, load_settings
 
-    with bad_input(SettingsError):
-        settings = load_settings(runner=runner)
+    settings = options.settings(runner, debug)
     parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),

@@ -11,6 +11,7 @@ from restock.cli import (
     drift,
     experiment,
     link,
+    logs,
     monitor,
     ope,
     output,
@@ -18,6 +19,8 @@ from restock.cli import (
     publications,
     retrain,
     search,
+    warm,
+    workers,
 )
 
 app = typer.Typer(
@@ -57,6 +60,9 @@ app.command()(publications.recommend)
 app.command()(publications.history)
 app.command()(publications.rollback)
 app.command()(link.link)
+app.command()(logs.logs)
+app.command()(warm.warm)
+app.command()(workers.workers)
 app.command()(doctor.doctor)
 app.command()(platform.up)
 app.command()(platform.down)

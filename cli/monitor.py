@@ -7,8 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from restock.cli import options
-from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
-from restock.cli.output import JSON, bad_input, console, errors, print_json
+from restock.cli.output import JSON, console, errors, print_json
 from restock.cli.progress import progress
 from restock.cli.running import run
 
@@ -19,16 +18,17 @@ STYLES = {"red": "bold red", "yellow": "yellow", "green": "green", "grey": "dim"
 
 
 def monitor(
-    orders: Orders = None,
+    orders: options.Orders = None,
     markets: Annotated[
         str | None, typer.Option(help="Look at these markets only, as in FR,DE. Default: all.")
     ] = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    time_format: TimeFormat = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    runner: Runner = None,
+    as_of: options.AsOf = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    runner: options.Runner = None,
+    debug: options.Debug = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """How do the published lists serve each market? Every later order judges them.
@@ -36,10 +36,8 @@ def monitor(
     A new plan whose lists turn out surely worse than those of the plan before is rolled back, and
     says so. Exits 0 then too: 1 means that a market could not be looked at.
     """
-    from restock.infra.settings import SettingsError, load_settings
 
-    with bad_input(SettingsError):
-        settings = load_settings(runner=runner)
+    settings = options.settings(runner, debug)
     parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),

@@ -4,11 +4,15 @@ import codecs
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from restock.cli.output import BadUsage, bad_input
+from restock.infra.debugger import PORT
+
+if TYPE_CHECKING:
+    from restock.infra.settings import Settings
 
 Orders = Annotated[
     str | None,
@@ -40,6 +44,21 @@ Runner = Annotated[
         "tls://HOST:PORT. Default: dask."
     ),
 ]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help=f"Wait for a debugger on 127.0.0.1:{PORT} (another port: RESTOCK_DEBUG=5700 instead).",
+    ),
+]
+
+
+def settings(runner: str | None, debug: bool) -> "Settings":
+    """Those of a command that runs a flow. BadUsage says what is wrong with one."""
+    from restock.infra.settings import SettingsError, load_settings
+
+    with bad_input(SettingsError):
+        return load_settings(runner=runner, debug=PORT if debug else None)
 
 
 def source(orders: str | None) -> str | None:
@@ -97,13 +116,19 @@ def words(text: str | None) -> list[str] | None:
 
 def codes(markets: str | None) -> list[str] | None:
     """The codes of markets. BadUsage names the one that is none."""
+    found = words(markets)
+    for one in found or ():
+        code("--markets", one)
+    return found
+
+
+def code(option: str, market: str) -> str:
+    """The code of a market. BadUsage says what one is."""
     from restock.dataset.columns import MARKET_PATTERN
 
-    found = words(markets)
-    for code in found or ():
-        if not re.fullmatch(MARKET_PATTERN, code):
-            raise BadUsage(f"--markets: {code!r} is no market code: 2 to 8 capital letters")
-    return found
+    if not re.fullmatch(MARKET_PATTERN, market):
+        raise BadUsage(f"{option}: {market!r} is no market code: 2 to 8 capital letters")
+    return market
 
 
 def day(text: str | None) -> dt.date | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from restock.cli.output import JSON, bad_input, console, failed, print_json
+from restock.cli.output import JSON, BadUsage, bad_input, console, failed, print_json
 
 
 def up(as_json: Annotated[bool, JSON] = False) -> None:
@@ -21,6 +21,11 @@ def up(as_json: Annotated[bool, JSON] = False) -> None:
 
     with bad_input(SettingsError, platform.NotOurs):
         settings = load_settings()
+        if settings.debug:
+            raise BadUsage(
+                "RESTOCK_DEBUG is set: every run of the platform would wait for a debugger. Unset "
+                "it, and give it to the job of the one run (docs/vscode.md)"
+            )
         try:
             with console.status("starting the platform") as shown:
                 state = platform.up(settings, say=lambda text: shown.update(text))

@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from restock.cli import options
-from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
 from restock.cli.output import JSON, bad_input, console, errors, print_json
 from restock.cli.progress import progress
 from restock.cli.running import pages, run
@@ -19,19 +18,19 @@ STYLES = {"published": "green", "unchanged": "green", "held": "yellow", "failed"
 
 
 def retrain(
-    orders: Orders = None,
+    orders: options.Orders = None,
     markets: Annotated[
         str | None, typer.Option(help="Publish only these markets, as in FR,DE. Default: all.")
     ] = None,
-    as_of: AsOf = None,
+    as_of: options.AsOf = None,
     eligibility: Annotated[
         str | None,
         typer.Option(help="Table (market, item_id) of the items that may be offered."),
     ] = None,
-    columns: Columns = None,
-    time_format: TimeFormat = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -43,7 +42,8 @@ def retrain(
         str | None,
         typer.Option(help="The alert that asks for it, as in FR-2011-11-30-price-shock."),
     ] = None,
-    runner: Runner = None,
+    runner: options.Runner = None,
+    debug: options.Debug = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Retrain every market, prove what is better, publish what is proved.
@@ -52,10 +52,8 @@ def retrain(
     the newest orders and published; another plan replaces it only on evidence. Run it again
     on the same orders and nothing changes.
     """
-    from restock.infra.settings import SettingsError, load_settings
 
-    with bad_input(SettingsError):
-        settings = load_settings(runner=runner)
+    settings = options.settings(runner, debug)
     parameters: dict[str, Any] = {
         "orders": options.source(orders),
         "markets": options.codes(markets),

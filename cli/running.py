@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restock.cli.output import BadUsage
+from restock.cli.output import BadUsage, bad_input
 
 if TYPE_CHECKING:
     from restock.infra.settings import Settings
@@ -18,9 +18,14 @@ def run(settings: "Settings", load: Callable[[], Any], parameters: dict[str, Any
     load: imports the flow, while the server starts. Raises BadUsage for input that the flow
     refuses, and whatever else went wrong.
     """
+    from restock.infra import debugger
     from restock.infra.prefect_env import connect
 
     os.environ["RESTOCK_RUNNER"] = settings.runner
+    if settings.debug:
+        with bad_input(ImportError, debugger.PortTaken):
+            debugger.check(settings.debug)
+        os.environ["RESTOCK_DEBUG"] = str(settings.debug)
     with connect(settings) as connection:
         from restock.dataset.contract import BadOrders
         from restock.infra.incomplete import Incomplete

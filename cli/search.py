@@ -10,7 +10,6 @@ from rich.table import Table
 
 from restock.cli import options
 from restock.cli.live import View, watching
-from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, Runner, TimeFormat
 from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
 from restock.cli.running import pages, run
 
@@ -48,13 +47,14 @@ def search(
         str | None,
         typer.Option(metavar="RUN", help="Go on with a search that was stopped, by its name."),
     ] = None,
-    orders: Orders = None,
-    as_of: AsOf = None,
-    columns: Columns = None,
-    time_format: TimeFormat = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    runner: Runner = None,
+    orders: options.Orders = None,
+    as_of: options.AsOf = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    runner: options.Runner = None,
+    debug: options.Debug = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Find the best plan for every market: model, configuration, scope and mixture.
@@ -63,7 +63,6 @@ def search(
     on the newest ones, and takes its place only when it is surely better. Nightly retraining
     refits the plans from then on.
     """
-    from restock.infra.settings import SettingsError, load_settings
 
     given = {
         "--budget": budget,
@@ -80,8 +79,7 @@ def search(
     }
     _one_story(given, resume)
     seconds = None if trials else duration(BUDGET if budget is None else budget)
-    with bad_input(SettingsError):
-        settings = load_settings(runner=runner)
+    settings = options.settings(runner, debug)
     parameters: dict[str, Any] = {"resume": known_search(resume, settings)}
     if resume is None:
         parameters = {

@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     SecretStr,
     field_validator,
     model_validator,
@@ -122,8 +123,24 @@ class MlflowSettings(Section):
 
 
 class DaskSettings(Section):
-    """TLS of a Dask cluster that the runner names as ``tls://HOST:PORT``."""
+    """A Dask cluster that the runner names: its TLS, and how many workers a node gives it."""
 
     tls_ca_file: LocalPath | None = None
     tls_cert: LocalPath | None = None
     tls_key: LocalPath | None = None
+    workers_min: int = Field(default=1, ge=0)
+    """Workers of a node that stay (``restock workers``)."""
+    workers_max: int | None = Field(default=None, ge=1)
+    """Most workers of a node; None: one to each core."""
+    tasks_per_worker: float = Field(default=2.0, gt=0)
+    """The threshold: with more tasks waiting for each worker of the cluster, one is added."""
+    idle_seconds: float = Field(default=60.0, ge=0)
+    """A worker beyond ``workers_min`` ends that has had nothing to do for so long."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.workers_max is not None and self.workers_max < self.workers_min:
+            raise ValueError(
+                f"workers_max ({self.workers_max}) is below workers_min ({self.workers_min})"
+            )
+        return self

@@ -2,6 +2,7 @@
 
 Checks everything first; then makes the work pools, runs ``prefect deploy --all``, installs the
 automations and waits until the server has scheduled a run. Running it again changes nothing.
+``--dry-run`` says what that would change, and changes nothing.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from restock.infra.deployment_changes import changes, text
 from restock.infra.deployments import (
     PREFECT_FILE,
     DeploymentsError,
@@ -50,6 +52,13 @@ def deploy(folder: Path, declared: PrefectFile) -> list[str]:
     for path in automation_files(folder):
         _install(client, read_automation(path, ids))
     return _wait_for_runs(client, declared)
+
+
+def _dry_run(folder: Path, declared: PrefectFile) -> str:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return text(changes(client, folder, declared))
 
 
 def _make_pools(client: Any, declared: PrefectFile) -> None:
@@ -99,31 +108,41 @@ def _install(client: Any, about: dict[str, Any]) -> None:
 
 
 def _wait_for_runs(client: Any, declared: PrefectFile) -> list[str]:
-    """A server can be healthy and schedule nothing: wait for a run of every schedule."""
+    """A server can be healthy and schedule nothing: wait for a run of every schedule.
+
+    One that somebody has switched off in the pages is not waited for.
+    """
     from prefect.client.schemas.filters import FlowRunFilter
 
     names = {UUID(id): name for name, id in _ids(client).items()}
-    wanted = {one.name for one in declared.scheduled}
-    scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+    scheduled = {one.name for one in declared.scheduled}
+    missing = {
+        one.id
+        for one in client.read_deployments()
+        if one.name in scheduled and not one.paused and any(s.active for s in one.schedules)
+    }
+    waiting = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
     until = time.monotonic() + SCHEDULED_SECONDS
-    while True:
-        runs = client.read_flow_runs(flow_run_filter=scheduled)
-        have = {names[run.deployment_id] for run in runs if run.deployment_id in names}
-        missing = {name for name in wanted if not any(one.endswith(f"/{name}") for one in have)}
-        if not missing:
-            return sorted(names.values())
+    while missing := missing - {
+        run.deployment_id for run in client.read_flow_runs(flow_run_filter=waiting)
+    }:
         if time.monotonic() > until:
+            late = sorted(names[id] for id in missing)
             raise DeploymentsError(
-                f"the server has scheduled no run of {', '.join(sorted(missing))}: look into its "
+                f"the server has scheduled no run of {', '.join(late)}: look into its "
                 "log, and try `restock doctor` (sqlalchemy 2.1 is one known cause)"
             )
         time.sleep(0.5)
+    return sorted(names.values())
 
 
 def main() -> int:
     """Exit 0 when everything is applied, 1 when Prefect did not take it, 2 when it is wrong."""
     parser = argparse.ArgumentParser(prog="python -m restock.infra.deploy")
-    parser.add_argument("--check", action="store_true", help="check only, change nothing")
+    parser.add_argument("--check", action="store_true", help="check only, needs no server")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would change on the server"
+    )
     parser.add_argument("--folder", type=Path, default=None, help="default: the packaged one")
     parser.add_argument("--other-flows", action="store_true", help="do not expect every market")
     arguments = parser.parse_args()
@@ -142,7 +161,9 @@ def main() -> int:
         print("there is no server: name it in RESTOCK_PREFECT__API_URL", file=sys.stderr)
         return 2
     try:
-        print("\n".join(deploy(folder, declared)))
+        print(
+            _dry_run(folder, declared) if arguments.dry_run else "\n".join(deploy(folder, declared))
+        )
     except DeploymentsError as error:
         print(error, file=sys.stderr)
         return 1

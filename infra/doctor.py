@@ -20,6 +20,8 @@ from restock.infra.settings import Settings
 from restock.infra.store import open_store
 
 DISTRIBUTION = "restock"
+DEVELOPERS = ("dev", "tools")
+"""Extras of those who work on restock itself."""
 LEAST_MEMORY_GB, LEAST_DISK_GB = 3.0, 1.0
 
 
@@ -102,7 +104,7 @@ def _packages() -> list[Line]:
 def _extras() -> list[Line]:
     needed: dict[str, list[Requirement]] = {}
     for extra, requirement in _requirements():
-        if extra and extra != "dev":
+        if extra and extra not in DEVELOPERS:
             needed.setdefault(extra, []).append(requirement)
     lines = []
     for extra, requirements in needed.items():

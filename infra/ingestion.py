@@ -85,13 +85,13 @@ def ingest(
             rates=rates,
             **(reading or {}),
         )
-    if clean.orders.empty:
+    if clean.report.lines_kept == 0:
         raise ValueError(
             f"no order line is left of {clean.report.lines_read:,} read"
             + (f" before {as_of}" if as_of else "")
             + f":\n{clean.report}"
         )
-    interactions = Interactions.from_frame(clean.orders)
+    interactions = clean.interactions()
     if as_of is not None:
         silent = as_of - interactions.as_of_date
         if silent > FEED_STOPPED:

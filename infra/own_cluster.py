@@ -1,10 +1,13 @@
 """A Dask cluster on this node whose workers offer different resources."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from distributed import LocalCluster
+
+from restock.infra import log_relay
 
 START_SECONDS = 120
 
@@ -17,6 +20,7 @@ class OwnCluster(LocalCluster):  # type: ignore[misc]
 
     def __init__(self, offers: Sequence[dict[str, float]], **options: Any) -> None:
         self._offers = list(offers)
+        log_relay.here()  # this process outlives its workers
         super().__init__(n_workers=0, **options)
         self.scale(len(offers))
         try:
@@ -35,6 +39,7 @@ class OwnCluster(LocalCluster):  # type: ignore[misc]
             await super()._close()
         finally:
             nannies.setLevel(level)
+        await asyncio.to_thread(log_relay.drain)
 
     def new_worker_spec(self) -> dict[int, dict[str, Any]]:
         """Dask asks for the workers one by one; their names count from 0."""

@@ -1,6 +1,6 @@
 """Which families of models run on which workers: CPU, GPU or SPARK, as Dask's resources say it.
 
-A worker says what it offers: ``dask worker HOST:PORT --resources "GPU=1"``. Work asks for one
+A worker says what it offers: ``restock workers --offers GPU``. Work asks for one
 unit of its resource, and Dask lets it wait for such a worker, for ever if need be: so what
 nobody offers is found out here, before anything is submitted.
 """
@@ -88,7 +88,7 @@ def place(families: Iterable[str], wanted: Mapping[str, Resource], offers: Offer
             skipped[family] = offers.why.get(
                 resource,
                 f"no worker offers {resource}: start one with "
-                f'dask worker … --resources "{resource}=1", or place {family} elsewhere',
+                f"restock workers --offers {resource}, or place {family} elsewhere",
             )
             continue
         where[family] = resource

@@ -7,11 +7,9 @@ writes to log files there. What runs is remembered in one state file.
 
 import datetime as dt
 import hashlib
-import json
 import os
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -228,17 +226,9 @@ def _wait_for_worker(server: Service, worker: Service, folder: Path) -> None:
 
 def _heartbeats(server: Service, pool: str) -> list[float]:
     """When each worker of a pool was last heard, seconds since 1970: the dead ones linger."""
-    request = urllib.request.Request(
-        f"{server.url}/api/work_pools/{pool}/workers/filter",
-        data=b"{}",
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return [
-            dt.datetime.fromisoformat(worker["last_heartbeat_time"]).timestamp()
-            for worker in json.load(answer)
-            if worker["last_heartbeat_time"]
-        ]
+    workers = prefect_server.ask(f"{server.url}/api", f"/work_pools/{pool}/workers/filter")
+    heard = [worker["last_heartbeat_time"] for worker in workers]
+    return [dt.datetime.fromisoformat(then).timestamp() for then in heard if then]
 
 
 def status(settings: Settings) -> dict[str, bool]:

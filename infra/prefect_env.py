@@ -14,14 +14,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from restock.infra import logs
+from restock.infra import log_relay, logs
 from restock.infra.platform_state import standing
 from restock.infra.prefect_server import STARTUP_SECONDS, embedded, wait_for
 from restock.infra.processes import Service, stop
 from restock.infra.runners import thread_plan
 from restock.infra.settings import Settings
+from restock.kernels import policy
 
 API_URL = "PREFECT_API_URL"
+HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+"""Not while a flow is debugged: one that stands at a breakpoint would be taken to be dead."""
 
 
 class Connection(BaseModel):
@@ -51,12 +54,13 @@ def environment(settings: Settings, *, console: str = logs.QUIET) -> dict[str, s
         "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        **({} if settings.debug else HEARTBEAT),
         "PREFECT_WORKER_QUERY_SECONDS": "5",  # what is due starts within seconds
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         **logs.environment(console),
+        logs.LINES: str(settings.home / "log-lines"),
         **_threads(settings),
         **settings.environment(),
     }
@@ -65,9 +69,12 @@ def environment(settings: Settings, *, console: str = logs.QUIET) -> dict[str, s
 def _threads(settings: Settings) -> dict[str, str]:
     """Tasks on threads share this process, so that its libraries get one task's share each.
 
-    Dask's workers are given theirs by the runner.
+    Dask's workers are given theirs by the runner; the flow itself has all cores before they work.
     """
-    return thread_plan(settings).environment() if settings.runner == "threads" else {}
+    plan = thread_plan(settings)
+    if settings.runner == "threads":
+        return plan.environment()
+    return {policy.THREADS: str(plan.cores)}
 
 
 def configure(settings: Settings, *, console: str = logs.QUIET) -> str | None:
@@ -93,6 +100,9 @@ def configure(settings: Settings, *, console: str = logs.QUIET) -> str | None:
         Path(forced["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # prefect makes no parents
     if url:
         os.environ[API_URL] = url
+    if numba := sys.modules.get("numba"):
+        # Else it looks again when it compiles, and refuses other threads than it has started.
+        numba.core.config.reload_config()
     return url
 
 
@@ -129,5 +139,6 @@ def send_what_is_left() -> None:
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
+    log_relay.drain()
     APILogWorker.drain_all(timeout=5)
     EventsWorker.drain_all(timeout=5)

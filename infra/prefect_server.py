@@ -1,18 +1,33 @@
 """A Prefect server on the loopback address: beside one command, or of the standing platform."""
 
 import argparse
+import json
 import os
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from restock.infra.processes import LOOPBACK, Service, free_port, python, start, wait_until_healthy
+from restock.infra.processes import (
+    LOOPBACK,
+    Service,
+    direct,
+    free_port,
+    python,
+    start,
+    wait_until_healthy,
+)
 
 NOTHING: Mapping[str, str] = {}
 STARTUP_SECONDS = 90
 """Most a server may take to answer: its first start creates the database."""
+BUSY = (429, 502, 503)
+"""What a server says that did nothing yet: 503 when its SQLite database is locked."""
+BUSY_SECONDS = 60.0
 
 
 def embedded(home: Path, *, environment: Mapping[str, str] = NOTHING) -> Service:
@@ -51,6 +66,29 @@ def serve(
 def wait_for(server: Service, timeout: float = STARTUP_SECONDS) -> None:
     """Wait until the server answers. Raises ProcessError with the end of its log."""
     wait_until_healthy(server, "/api/health", timeout)
+
+
+def ask(api: str, path: str, **body: Any) -> Any:
+    """What a server on this machine answers when ``body`` is posted to ``api + path``, as JSON.
+
+    For processes that do without prefect, which takes seconds to import. A busy server is asked
+    again for a minute, as prefect's own client does. Raises urllib.error.HTTPError when it stays
+    busy or refuses, and OSError when there is none.
+    """
+    request = urllib.request.Request(
+        f"{api}{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            with direct.open(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code not in BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 LOOPBACK = "127.0.0.1"
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks without a proxy, whatever the environment says: what is on loopback."""
 
 
 class ProcessError(RuntimeError):
@@ -123,9 +125,9 @@ def wait_until_healthy(service: Service, path: str, timeout: float) -> None:
 
 
 def answers(url: str, timeout: float = 2.0) -> bool:
-    """Whether an address answers 200. Loopback is asked directly, never through a proxy."""
+    """Whether an address answers 200."""
     try:
-        with _direct.open(url, timeout=timeout) as response:
+        with direct.open(url, timeout=timeout) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
@@ -152,7 +154,6 @@ def python(*arguments: str) -> tuple[str, ...]:
 
 
 _ours: dict[int, subprocess.Popen[bytes]] = {}
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _find(service: Service) -> psutil.Process | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from restock.infra import logs
+from restock.infra import debugger, logs
 from restock.infra.placement import (
     Offers,
     offered,
@@ -16,11 +16,13 @@ from restock.infra.placement import (
     with_usable_java,
 )
 from restock.infra.processes import LOOPBACK
-from restock.infra.settings import Settings, load_settings
+from restock.infra.settings import Settings, SettingsError, load_settings
 from restock.infra.threads import ThreadPlan, plan
+from restock.kernels import policy
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
+    from distributed.security import Security
     from prefect.task_runners import TaskRunner
 
 # Imported by every Dask worker while it starts, so that the first task finds it there.
@@ -56,20 +58,21 @@ def task_runner(
     starts.
     """
     logs.configure()
+    logs.listen_to_all()
     settings = settings or load_settings()
     if settings.runner == "threads":
         from prefect.task_runners import ThreadPoolTaskRunner
 
         return ThreadPoolTaskRunner(max_workers=thread_plan(settings).slots)
-    from prefect_dask import DaskTaskRunner
+    from restock.infra.dask_runner import OneClusterRunner
 
     if settings.runner == "dask":
         # A factory: given a cluster object, the runner would drop it and start another.
-        return DaskTaskRunner(
+        return OneClusterRunner(
             cluster_class=local_cluster, cluster_kwargs={"settings": settings, "preload": preload}
         )
-    return DaskTaskRunner(
-        address=scheduler_address(settings.runner), client_kwargs=_client_security(settings)
+    return OneClusterRunner(
+        address=scheduler_address(settings.runner), client_kwargs={"security": security(settings)}
     )
 
 
@@ -113,9 +116,12 @@ def cluster_config(made: ThreadPlan) -> dict[str, Any]:
         # A worker that stands at a breakpoint, or holds the GIL, is not dead.
         "distributed.scheduler.worker-ttl": None,
         # The nanny sets these in our own environment too, where numba would refuse to go on
-        # with another number: numba's variables reach the workers by ``env`` alone.
+        # with another number, and where more cores are ours: such variables reach the workers
+        # by ``env`` alone.
         "distributed.nanny.pre-spawn-environ": {
-            name: value for name, value in made.environment().items() if "NUMBA" not in name
+            name: value
+            for name, value in made.environment().items()
+            if "NUMBA" not in name and name != policy.THREADS
         },
         # Tasks return references, so that there is nothing to spill.
         "distributed.worker.memory.target": False,
@@ -152,20 +158,33 @@ def offers_here(settings: Settings, *, spark: bool = False) -> Offers:
         except TimeoutError:
             raise ValueError(
                 f"no worker came to {settings.runner} within {WORKER_SECONDS} s: start some with "
-                f"dask worker {scheduler_address(settings.runner)}"
+                f"restock workers --runner {settings.runner}"
             ) from None
         offers = offered(client)
     ours = settings.runner in OWN_RUNNERS
     return with_usable_java(offers) if ours and spark else offers
 
 
+def needs_of_cpu_work(settings: Settings) -> dict[str, float]:
+    """What Dask is told that work on CPUs needs, so that it stays off workers for other work.
+
+    Nothing on our own cluster, where all workers do it: without a need Dask keeps work in a queue
+    until a worker is free, with one it is dealt out at once.
+    """
+    return {} if settings.runner in OWN_RUNNERS else offers_here(settings).needs("CPU")
+
+
 def warm_up() -> "threading.Thread":
     """Start the cluster of the running flow in the background, while the flow reads orders.
 
     Call it first in a flow's body. Does nothing for runners that have no cluster. An error
-    shows with the first task.
+    shows with the first task. Where the flow is to be debugged, it waits for the debugger
+    before anything starts.
     """
     from prefect.context import FlowRunContext
+
+    if port := load_settings().debug:
+        debugger.wait(port)
 
     context = FlowRunContext.get()
     runner = context.task_runner if context else None
@@ -183,16 +202,25 @@ def warm_up() -> "threading.Thread":
     return thread
 
 
-def _client_security(settings: Settings) -> dict[str, Any]:
+def security(settings: Settings) -> "Security | None":
+    """What a client or a worker shows to the cluster of these settings; None without TLS.
+
+    SettingsError when the settings lack a certificate.
+    """
     if not settings.runner.startswith("tls://"):
-        return {}
+        return None
     from distributed.security import Security
 
-    return {
-        "security": Security(
-            require_encryption=True,
-            tls_ca_file=str(settings.dask.tls_ca_file),
-            tls_client_cert=str(settings.dask.tls_cert),
-            tls_client_key=str(settings.dask.tls_key),
-        )
-    }
+    shown = {name: value for name, value in settings.dask if name.startswith("tls_")}
+    if missing := [name for name, value in shown.items() if value is None]:
+        variables = ", ".join(f"RESTOCK_DASK__{name.upper()}" for name in missing)
+        raise SettingsError(f"the runner {settings.runner} needs certificates: set {variables}")
+    ca, cert, key = (str(shown[f"tls_{part}"]) for part in ("ca_file", "cert", "key"))
+    return Security(
+        require_encryption=True,
+        tls_ca_file=ca,
+        tls_client_cert=cert,
+        tls_client_key=key,
+        tls_worker_cert=cert,
+        tls_worker_key=key,
+    )

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from restock.infra import debugger, logs
 from restock.infra.connections import (
     Address,
     AlertSettings,
@@ -25,6 +26,7 @@ from restock.infra.connections import (
     PrefectSettings,
     absolute,
 )
+from restock.kernels import policy
 
 PREFIX = "RESTOCK_"
 CONFIG_VARIABLE = "RESTOCK_CONFIG"
@@ -64,6 +66,8 @@ class Settings(BaseSettings):
     """Where work runs: threads, dask, dask://HOST:PORT or tls://HOST:PORT."""
     cores: int | None = Field(default=None, ge=1)
     """Cores to use on this node; None: all that this process may use."""
+    debug: int | None = Field(default=None, ge=1, le=65000)
+    """Port on loopback where a debugger attaches to the flow; workers elsewhere use the next."""
     traceback: bool = False
     """Show where in the code an error arose, on the command line."""
     azure: AzureSettings = AzureSettings()
@@ -230,7 +234,8 @@ def _explain(error: dict[str, Any]) -> str:
 
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would be ignored in silence: pydantic looks up the known ones only."""
-    tops = {_variable(name) for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    tops = {_variable(name) for name in Settings.model_fields}
+    tops |= {CONFIG_VARIABLE, policy.THREADS, logs.LINES, debugger.SESSION}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name.split("__")[0] not in tops:
             key = name.removeprefix(PREFIX).lower().replace("__", ".")

@@ -1,11 +1,14 @@
 """A Spark session for models that fit on Spark: the one that runs, or a local one."""
 
+import os
+import sys
 from typing import Any
 
 import psutil
 
+from restock.infra import debugger
 from restock.infra.java import REMEDY, look_for_java
-from restock.infra.threads import available_cores
+from restock.kernels.cores import available_cores
 from restock.models.requirements import CannotFit, check_extras
 
 SHARE_OF_FREE_MEMORY = 0.5  # this process holds the orders and takes the factors back
@@ -30,8 +33,10 @@ def spark_session(threads: int | None = None) -> Any:
     java = look_for_java()
     if not java.usable:
         raise CannotFit(f"Spark cannot start here: {java.found}; {REMEDY}")
+    # Spark would take the first python3 of the PATH, which may lack what functions of ours import.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("restock")
-    for name, value in _options(threads or available_cores()).items():
+    for name, value in {**_options(threads or available_cores()), **_debugged()}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
@@ -50,4 +55,15 @@ def _options(threads: int) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(threads),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.session.timeZone": "UTC",
+    }
+
+
+def _debugged() -> dict[str, str]:
+    """Options that bring the debugger of this process, if there is one, to Spark's workers."""
+    session = debugger.session()
+    if session is None:
+        return {}
+    return {
+        "spark.python.daemon.module": "restock.infra.spark_daemon",
+        f"spark.executorEnv.{debugger.SESSION}": session,
     }

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from restock.infra import watch_reporting, watching
+from restock.infra import logs, watch_reporting, watching
 from restock.infra.ingestion import quarantined_days
 from restock.infra.markets import load_markets
 from restock.infra.runners import thread_plan
@@ -66,7 +66,7 @@ def watch_batch(title: str, looking: Looking, units: list[Unit]) -> list[MarketW
         everything=looking.everything,
     )
     with thread_plan(settings).limit():
-        return [look.run(unit.market) for unit in units]
+        return [logs.of_market(unit.market, look.run) for unit in units]
 
 
 @task(name="raise", cache_policy=NO_CACHE, task_run_name="raise alerts")

@@ -7,7 +7,10 @@ from prefect import Task
 
 from restock.infra.gather import gather
 from restock.infra.packing import title
+from restock.infra.placement import asking
 from restock.infra.progress import report
+from restock.infra.runners import needs_of_cpu_work
+from restock.infra.settings import load_settings
 
 
 class Work(Protocol):
@@ -29,7 +32,7 @@ class FannedIn(NamedTuple):
 def fan_out(
     task: Task[..., Any], prepared: Any, batches: Sequence[list[Any]], stage: str
 ) -> FannedIn:
-    """Run ``task(name, prepared, units)`` for every batch, wherever the flow's runner runs.
+    """Run ``task(name, prepared, units)`` for every batch, on CPUs of the flow's runner.
 
     Work that is lost with its worker is submitted again. When a batch fails, its units are
     tried once more, each alone, so that one bad unit does not take the others with it.
@@ -48,10 +51,12 @@ def _run(
     task: Task[..., Any], prepared: Any, batches: Sequence[list[Any]], stage: str
 ) -> tuple[list[Any], list[tuple[list[Any], str]]]:
     named = {f"{at}": batch for at, batch in enumerate(batches)}
+    needs = needs_of_cpu_work(load_settings())
 
     def submit(name: str) -> Any:
         units = named[name]
-        return task.submit(title([unit.title for unit in units]), prepared, units)
+        with asking(needs):
+            return task.submit(title([unit.title for unit in units]), prepared, units)
 
     finished = 0
 

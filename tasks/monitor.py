@@ -8,7 +8,7 @@ from typing import Any, Literal
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from restock.infra import health_page, health_reporting
+from restock.infra import health_page, health_reporting, logs
 from restock.infra.health import Health
 from restock.infra.markets import load_markets
 from restock.infra.runners import thread_plan
@@ -46,7 +46,7 @@ def monitor_batch(title: str, prepared: Prepared, units: list[Unit]) -> list[Sta
         settings=settings,
     )
     with thread_plan(settings).limit():
-        return [standing.run(unit.market) for unit in units]
+        return [logs.of_market(unit.market, standing.run) for unit in units]
 
 
 @task(name="conclude", cache_policy=NO_CACHE, task_run_name="roll back what is worse")

@@ -15,6 +15,8 @@ os.environ.update(
 )
 for name in [name for name in os.environ if name.startswith("RESTOCK_")]:
     del os.environ[name]
+# tests run beside each other, a core for each; one that wants more threads says so
+os.environ["RESTOCK_THREADS"] = "1"
 
 # an example that compiles a kernel, or shares its core with another test, is no failure
 settings.register_profile("restock", deadline=None)

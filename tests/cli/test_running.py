@@ -32,7 +32,7 @@ def comes_to(monkeypatch: pytest.MonkeyPatch) -> Any:
         def flow(**_: Any) -> Any:
             return state
 
-        return run(SimpleNamespace(runner="threads"), lambda: flow, {})  # type: ignore[arg-type]
+        return run(SimpleNamespace(runner="threads", debug=None), lambda: flow, {})  # type: ignore[arg-type]
 
     return comes_to
 

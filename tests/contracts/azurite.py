@@ -24,29 +24,33 @@ def _install() -> str:
         return subprocess.run(script, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def command(address: str = "127.0.0.1") -> list[str]:
+    """Starts an Azurite that listens on an address and keeps nothing on disk."""
+    options = f"--blobHost {address} --blobPort 0 --inMemoryPersistence --skipApiVersionCheck"
+    return [_install(), *options.split(), "--disableTelemetry", "--silent"]
+
+
+def connection_string(process: "subprocess.Popen[str]") -> str:
+    """Waits until an Azurite listens. process: of ``command``, with its output in a pipe."""
+    said = []
+    for line in process.stdout or ():
+        said.append(line)
+        if listening := re.search(r"successfully listens on (http://\S+)", line):
+            return (
+                f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+                f"BlobEndpoint={listening.group(1)}/{ACCOUNT};"
+            )
+    raise RuntimeError("Azurite did not start: " + "".join(said))
+
+
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[str]:
-    """The connection string of an Azurite that runs on loopback and keeps nothing on disk."""
-    options = "--blobHost 127.0.0.1 --blobPort 0 --inMemoryPersistence --skipApiVersionCheck"
+    """The connection string of an Azurite on loopback."""
     process = subprocess.Popen(
-        [_install(), *options.split(), "--disableTelemetry", "--silent"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            listening = re.search(r"successfully listens on (http://\S+)", line)
-            if listening:
-                break
-        else:
-            raise RuntimeError("Azurite did not start: " + "".join(said))
-        yield (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
-            f"BlobEndpoint={listening.group(1)}/{ACCOUNT};"
-        )
+        yield connection_string(process)
     finally:
         process.terminate()
         process.wait(timeout=30)

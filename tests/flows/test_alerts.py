@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from contracts.watched import finding
 
-from restock.infra import platform
+from restock.infra import platform, prefect_server
 from restock.infra.alerting import OUTBOX, deliver, raise_alerts
 from restock.infra.local_store import LocalStore
 from restock.infra.platform_state import SERVER, PlatformState, read_state
@@ -83,14 +82,7 @@ def store(settings: Settings) -> LocalStore:
 
 def ask(settings: Settings, path: str, **body: Any) -> Any:
     """The answer of the server that runs now."""
-    server = read_state(settings.home).services[SERVER]
-    request = urllib.request.Request(
-        f"{server.url}/api{path}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    return prefect_server.ask(f"{read_state(settings.home).services[SERVER].url}/api", path, **body)
 
 
 def retrainings(settings: Settings, because: str | None = None) -> list[dict[str, Any]]:

@@ -1,11 +1,9 @@
 """What people look at after a night: the pages of Prefect and of MLflow, in a real browser."""
 
-import json
 import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import matplotlib.image
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from restock.infra.mlflow_server import serve, wait_for
+from restock.infra.prefect_server import ask
 from restock.infra.processes import free_port, stop
 
 pytestmark = pytest.mark.platform
@@ -44,12 +43,7 @@ def _colours(page: Page, path: Path) -> int:
 
 
 def _newest_run(api: str) -> str:
-    body = json.dumps({"sort": "START_TIME_DESC", "limit": 1}).encode()
-    request = Request(
-        f"{api}/flow_runs/filter", data=body, headers={"Content-Type": "application/json"}
-    )
-    with urlopen(request) as answer:
-        return str(json.load(answer)[0]["id"])
+    return str(ask(api, "/flow_runs/filter", sort="START_TIME_DESC", limit=1)[0]["id"])
 
 
 def test_the_pages_show_the_fan_out_the_tables_and_the_models(

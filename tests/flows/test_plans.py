@@ -39,9 +39,9 @@ def adopted(store: LocalStore, market: str) -> None:
 
 
 def test_a_plan_is_published_by_the_next_night_and_is_barred_once_it_was_rolled_back(
-    restock, store: LocalStore, orders: Path
+    restock, after_a_night, store: LocalStore, orders: Path
 ) -> None:
-    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01").returncode == 0
+    after_a_night("--as-of", "2011-11-01")
     adopted(store, "FR")
     done = restock("retrain", "--orders", str(orders), "--json", "--accept-changes")
     assert done.returncode == 0, done.stderr[-3000:]

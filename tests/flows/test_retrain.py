@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
-import httpx
 import pandas as pd
 import pytest
 from contracts.nights import MARKETS, night_of, published, states, write_orders
@@ -16,6 +15,7 @@ from mlflow import MlflowClient
 
 from restock.infra.alerts import Alert, alert_key
 from restock.infra.local_store import LocalStore
+from restock.infra.prefect_server import ask
 from restock.infra.publications import current, history, read_current
 
 pytestmark = pytest.mark.platform
@@ -45,10 +45,9 @@ contest.judge = judge
 
 
 def test_a_night_publishes_every_market_and_the_same_night_again_changes_nothing(
-    restock, store: LocalStore, orders: Path
+    restock, after_a_night, store: LocalStore, orders: Path
 ) -> None:
-    first = restock("retrain", "--orders", str(orders), "--json")
-    assert first.returncode == 0, first.stderr[-3000:]
+    first = after_a_night()
     assert states(first) == dict.fromkeys(MARKETS, "published")
     before = {entry.key: entry.modified for entry in store.list("publications")}
 
@@ -88,9 +87,9 @@ def test_every_customer_has_a_list_of_eligible_items(
 
 
 def test_a_market_that_fails_fails_alone_and_is_named(
-    restock, store: LocalStore, orders: Path
+    restock, after_a_night, store: LocalStore, orders: Path
 ) -> None:
-    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01").returncode == 0
+    after_a_night("--as-of", "2011-11-01")
     before = published(store)
     pointer = json.loads(store.get("publications/DE/current.json").data)
     pointer["plan"]["name"] = "no_such_model"
@@ -105,11 +104,9 @@ def test_a_market_that_fails_fails_alone_and_is_named(
 
 
 def test_killing_a_dask_worker_does_not_change_a_byte(
-    restock, store: LocalStore, orders: Path, tmp_path: Path
+    restock, nights, store: LocalStore, orders: Path, tmp_path: Path
 ) -> None:
-    done = restock("retrain", "--orders", str(orders), HOME=str(tmp_path / "calm"))
-    assert done.returncode == 0, done.stderr[-3000:]
-
+    _, calm = nights()
     died = tmp_path / "died"
     done = restock(
         "retrain",
@@ -120,13 +117,13 @@ def test_killing_a_dask_worker_does_not_change_a_byte(
     )
     assert died.exists()
     assert done.returncode == 0, done.stderr[-3000:]
-    assert published(store) == published(LocalStore(tmp_path / "calm" / "store"))
+    assert published(store) == published(LocalStore(calm))
 
 
 def test_a_flow_killed_before_the_swap_leaves_the_old_publication(
-    restock, store: LocalStore, orders: Path
+    restock, after_a_night, store: LocalStore, orders: Path
 ) -> None:
-    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01").returncode == 0
+    after_a_night("--as-of", "2011-11-01")
     before = published(store)
     killed = restock("retrain", "--orders", str(orders), code=KILLED_BEFORE_THE_SWAP)
     assert killed.returncode == -signal.SIGKILL
@@ -172,7 +169,7 @@ def test_without_mlflow_the_night_publishes_and_tracking_catches_up(
 
 
 def test_an_earlier_night_and_other_orders_are_held_until_they_are_accepted(
-    restock, store: LocalStore, orders: Path, tmp_path: Path
+    restock, after_a_night, store: LocalStore, orders: Path, tmp_path: Path
 ) -> None:
     frame = pd.read_parquet(orders)
     own = tmp_path / "own.csv"
@@ -180,10 +177,10 @@ def test_an_earlier_night_and_other_orders_are_held_until_they_are_accepted(
         own, sep=";", index=False
     )
     reading = ["--columns", "Kunde=customer_id", "--delimiter", ";", "--json"]
-    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-12-01").returncode == 0
+    after_a_night("--as-of", "2011-11-01")
     before = published(store)
 
-    earlier = restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01", "--json")
+    earlier = restock("retrain", "--orders", str(orders), "--as-of", "2011-10-01", "--json")
     assert set(states(earlier).values()) == {"held"}
     other = restock("retrain", "--orders", str(own), *reading)
     assert set(states(other).values()) == {"held"}
@@ -195,9 +192,9 @@ def test_an_earlier_night_and_other_orders_are_held_until_they_are_accepted(
 
 
 def test_rolling_back_returns_to_the_publication_before(
-    restock, store: LocalStore, orders: Path
+    restock, after_a_night, store: LocalStore, orders: Path
 ) -> None:
-    assert restock("retrain", "--orders", str(orders), "--as-of", "2011-11-01").returncode == 0
+    after_a_night("--as-of", "2011-11-01")
     before = published(store)
     assert restock("retrain", "--orders", str(orders)).returncode == 0
     assert published(store)["FR"] != before["FR"]
@@ -222,7 +219,7 @@ def test_a_night_that_an_alert_asked_for_names_it_everywhere(
     runs = tracked.search_runs([experiment.experiment_id], f"tags.because = '{alert.id}'")
     assert {run.data.tags["because_of"] for run in runs} == {alert.evidence} and len(runs) == 2
     about = {"flow_runs": {"name": {"like_": alert.id}}}
-    (run,) = httpx.post(f"{api}/flow_runs/filter", json=about).json()
+    (run,) = ask(api, "/flow_runs/filter", **about)
     assert run["name"] == f"retrain FR because of {alert.id}"
 
     back = restock("rollback", "--market", "FR", "--plan")

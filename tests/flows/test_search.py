@@ -73,6 +73,13 @@ def searched(restock, few: Path, tmp_path: Path) -> Callable[..., dict[str, Any]
     return run
 
 
+@pytest.fixture
+def whole(once: Callable[..., tuple["Done[str]", Path]], few: Path) -> dict[str, Any]:
+    """The record of a search that nothing disturbed."""
+    done, _ = once("search", "--orders", str(few), *TINY, CORES="2")
+    return dict(json.loads(done.stdout))
+
+
 def plans(result: dict[str, Any]) -> dict[str, Any]:
     """Market → what was chosen and what became of it."""
     return {one["market"]: (one["plan"], one["state"], one["lift"]) for one in result["markets"]}
@@ -89,11 +96,11 @@ def works(store: LocalStore, keys: Any) -> list[str]:
 
 
 def test_one_two_and_killed_workers_find_the_same_plans(
-    searched: Callable[..., dict[str, Any]], tmp_path: Path
+    searched: Callable[..., dict[str, Any]], whole: dict[str, Any], tmp_path: Path
 ) -> None:
     one = searched("one", CORES="1")
     assert {outcome["market"] for outcome in one["markets"]} == {"FR", "PT"}
-    assert plans(searched("two", CORES="2")) == plans(one)
+    assert plans(whole) == plans(one)
     died = tmp_path / "died"
     killed = searched(
         "killed", RUNNER="dask", code=A_WORKER_IS_KILLED_AT_WORK.format(died=str(died))
@@ -106,9 +113,12 @@ def test_one_two_and_killed_workers_find_the_same_plans(
 
 
 def test_a_killed_search_goes_on_where_it_stood(
-    searched: Callable[..., dict[str, Any]], restock, few: Path, tmp_path: Path
+    searched: Callable[..., dict[str, Any]],
+    whole: dict[str, Any],
+    restock,
+    few: Path,
+    tmp_path: Path,
 ) -> None:
-    whole = searched("whole")
     home = str(tmp_path / "cut")
     killed = restock(
         "search", "--orders", str(few), *TINY, HOME=home, code=KILLED_AFTER_SOME_BATCHES

@@ -1,21 +1,20 @@
 """Real servers, one of each for all tests: Prefect and Azurite; an empty home for a test."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from restock.infra.prefect_env import environment, send_what_is_left
-from restock.infra.prefect_server import serve, wait_for
-from restock.infra.processes import Service, free_port, stop
+from restock.infra.prefect_env import send_what_is_left
+from restock.infra.processes import Service
 from restock.infra.settings import Settings, load_settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
 pytest.register_assert_rewrite("contracts.store")
 
 from contracts.azurite import azurite  # noqa: E402, F401
+from contracts.servers import serving  # noqa: E402
 
 
 @pytest.fixture
@@ -33,18 +32,9 @@ def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def prefect_server(server_settings: Settings) -> Iterator[Service]:
-    """A real server, whole: it schedules, and it ends with this process."""
-    server = serve(
-        server_settings.home,
-        free_port(),
-        environment=environment(server_settings),
-        parent=os.getpid(),
-    )
-    try:
-        wait_for(server)
+    """A real server for all tests that can share one."""
+    with serving(server_settings) as server:
         yield server
-    finally:
-        stop([server])
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """Alerts: written down once, before anybody is told; what no server took waits."""
 
 import datetime as dt
-import json
 import time
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from contracts.watched import AS_OF, finding
@@ -12,6 +10,7 @@ from contracts.watched import AS_OF, finding
 from restock.infra import alerting
 from restock.infra.alerting import OUTBOX, Raised, alerts_of, deliver, raise_alerts, settle
 from restock.infra.local_store import LocalStore
+from restock.infra.prefect_server import ask
 from restock.monitoring.findings import Finding
 from restock.monitoring.policy import ResponsePolicy
 
@@ -165,13 +164,7 @@ def test_a_server_has_each_alert_once(store: LocalStore, prefect_api: str) -> No
 
     def events() -> list[dict[str, object]]:
         body = {"filter": {"event": {"name": [alerting.DETECTED]}}}
-        request = Request(
-            f"{prefect_api}/events/filter",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urlopen(request) as answer:
-            return list(json.load(answer)["events"])
+        return list(ask(prefect_api, "/events/filter", **body)["events"])
 
     until = time.monotonic() + 30
     while not events() and time.monotonic() < until:

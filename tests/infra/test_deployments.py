@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
 
 from restock.infra.deployments import (
     OFTEN,
@@ -26,6 +26,7 @@ from restock.infra.deployments import (
 )
 from restock.infra.markets import load_markets
 from restock.infra.prefect_env import environment
+from restock.infra.prefect_server import ask
 from restock.infra.settings import Settings
 
 Edit = Callable[[dict[str, Any]], object]
@@ -151,11 +152,6 @@ def deploy(api: str, settings: Settings, *arguments: str) -> None:
     )
 
 
-def ask(api: str, path: str, **body: Any) -> Any:
-    """The answer of the server."""
-    return httpx.post(f"{api}{path}", json=body, timeout=10).raise_for_status().json()
-
-
 @pytest.mark.platform
 def test_a_real_server_schedules_every_group_and_twice_is_once(
     prefect_api: str, server_settings: Settings
@@ -163,7 +159,9 @@ def test_a_real_server_schedules_every_group_and_twice_is_once(
     deploy(prefect_api, server_settings)
     zombies = {"name": {"any_": ["restock-zombies"]}}
     automation = ask(prefect_api, "/automations/filter", automations=zombies)[0]
-    httpx.patch(f"{prefect_api}/automations/{automation['id']}", json={"enabled": False})
+    with get_client(sync_client=True) as client:
+        off = {"enabled": False}
+        client.request("PATCH", f"/automations/{automation['id']}", json=off).raise_for_status()
     deploy(prefect_api, server_settings)
 
     groups = load_markets().schedule_groups
@@ -223,7 +221,7 @@ def test_a_flow_that_is_killed_does_not_run_for_ever(
     """The shipped automation, with ten seconds of patience instead of ninety."""
     about = yaml.safe_load((packaged() / "automations" / "zombies.yaml").read_text())
     impatient = {**about, "name": "impatient", "trigger": {**about["trigger"], "within": 10}}
-    httpx.post(f"{prefect_api}/automations/", json=impatient).raise_for_status()
+    ask(prefect_api, "/automations/", **impatient)
     flow = subprocess.Popen(
         [sys.executable, "-c", KILLED],
         env={**os.environ, **environment(server_settings), "PREFECT_API_URL": prefect_api},

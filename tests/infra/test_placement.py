@@ -26,7 +26,7 @@ def test_what_somebody_asked_for_is_done_or_skipped_with_the_remedy() -> None:
     assert place(["als"], {"als": "SPARK"}, ALL_THREE).of("als") == "SPARK"
     none = place(["als", "gru", "sar"], {"als": "SPARK", "gru": "GPU"}, PLAIN)
     assert none.where == {"sar": "CPU"}
-    assert '--resources "SPARK=1"' in none.skipped["als"]
+    assert "restock workers --offers SPARK" in none.skipped["als"]
     assert "no worker offers GPU" in none.skipped["gru"]
 
 

@@ -1,12 +1,10 @@
 """The local platform for real: up, used, damaged, up again, down."""
 
 import datetime as dt
-import json
 import os
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from restock.infra import platform
 from restock.infra.catch_up import TAG, due
 from restock.infra.deployments import DeploymentsError, read_prefect_file
 from restock.infra.platform_state import SERVER, WORKER, PlatformState, read_state, write_state
+from restock.infra.prefect_server import ask
 from restock.infra.processes import Service, python, start, stop
 from restock.infra.settings import Settings, load_settings
 
@@ -50,13 +49,7 @@ def say(word: str) -> None:
 
 def post(at: PlatformState, path: str, **body: Any) -> Any:
     """Ask the Prefect server of the platform."""
-    request = urllib.request.Request(
-        f"{at.services[SERVER].url}/api{path}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    return ask(f"{at.services[SERVER].url}/api", path, **body)
 
 
 def ended(at: PlatformState, run: str) -> str:
@@ -189,8 +182,9 @@ def test_a_wrong_deployment_changes_nothing(
 
 @pytest.mark.platform
 def test_down_stops_everything_and_twice_is_harmless(
-    state: PlatformState, settings: Settings
+    state: PlatformState, settings: Settings, folder: Path
 ) -> None:
+    platform.up(settings, folder=folder, every_market=False)  # whatever ran before
     pids = [service.pid for service in read_state(settings.home).services.values()]
     family = [child for pid in pids for child in psutil.Process(pid).children(recursive=True)]
     assert platform.down(settings) == ["mlflow", "prefect-server", "prefect-worker"]

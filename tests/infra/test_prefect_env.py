@@ -68,7 +68,8 @@ def test_a_command_brings_its_own_server_and_takes_it_along(tmp_path: Path) -> N
     assert said["home"] == str(tmp_path / "restock" / "prefect")
     assert said["serializer"] == "json"
     assert err == ""  # the console is the command's
-    assert not list((tmp_path / "user").iterdir())  # the user's own profile is untouched
+    in_home = {path.name for path in (tmp_path / "user").iterdir()}
+    assert in_home <= {".cache"}  # the user's own profile is untouched
     assert not answers(f"{said['url']}/health")
     with sqlite3.connect(tmp_path / "restock" / "prefect" / "prefect.db") as database:
         kept = {message for (message,) in database.execute("select message from log")}
@@ -157,3 +158,24 @@ def test_tasks_on_threads_share_the_cores_of_their_process(tmp_path: Path) -> No
     threads = environment(load_settings(home=tmp_path, runner="threads", cores=1))
     assert threads["OMP_NUM_THREADS"] == threads["NUMBA_NUM_THREADS"] == "1"
     assert "OMP_NUM_THREADS" not in environment(load_settings(home=tmp_path, runner="dask"))
+
+
+NUMBA_CAME_FIRST = """
+import sys
+from pathlib import Path
+import numba
+from restock.infra.prefect_env import configure
+from restock.infra.runners import thread_plan
+from restock.infra.settings import load_settings
+settings = load_settings(home=Path(sys.argv[1]), runner="threads")
+configure(settings)
+with thread_plan(settings).limit():
+    assert numba.njit(lambda x: x + 1)(1) == 2
+"""
+
+
+@pytest.mark.platform
+def test_a_kernel_is_compiled_in_a_command_that_had_loaded_numba(tmp_path: Path) -> None:
+    free = {k: v for k, v in os.environ.items() if not k.startswith(("RESTOCK_", "NUMBA_"))}
+    command = [sys.executable, "-c", NUMBA_CAME_FIRST, str(tmp_path)]
+    subprocess.run(command, env=free, cwd=tmp_path, check=True)

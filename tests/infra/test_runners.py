@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,16 @@ def test_a_cluster_that_is_closed_while_it_works_does_not_complain(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def spawned() -> list[int]:
+    """The children of this process that Python has spawned and that live."""
+    found = []
+    for one in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended
+            if "spawn_main" in " ".join(one.cmdline()):
+                found.append(one.pid)
+    return found
+
+
 @pytest.mark.platform
 def test_the_runner_does_not_change_the_result(prefect_api: str, tmp_path: Path) -> None:
     from prefect import flow, task
@@ -166,10 +177,14 @@ def test_the_runner_does_not_change_the_result(prefect_api: str, tmp_path: Path)
     def square(number: int) -> tuple[int, int]:
         return number * number, os.getpid()
 
+    workers: list[int] = []
+
     @flow
     def squares() -> list[tuple[int, int]]:
-        warm_up().join()
-        return [future.result() for future in square.map(range(4))]
+        warm_up()
+        results = [future.result() for future in square.map(range(4))]
+        workers.append(len(spawned()))
+        return results
 
     found = {
         runner: squares.with_options(task_runner=task_runner(settings_of(tmp_path, runner)))()
@@ -179,3 +194,5 @@ def test_the_runner_does_not_change_the_result(prefect_api: str, tmp_path: Path)
         assert [value for value, _ in results] == [0, 1, 4, 9]
     assert {pid for _, pid in found["threads"]} == {os.getpid()}
     assert os.getpid() not in {pid for _, pid in found["dask"]}
+    # the first task came while the cluster was starting, and did not start another
+    assert workers == [0, thread_plan(settings_of(tmp_path, "dask")).workers]

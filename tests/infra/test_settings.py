@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from restock.infra.settings import Settings, SettingsError, known_keys, load_settings
+from restock.kernels import policy
 
 pytestmark = pytest.mark.unit
 
@@ -225,4 +226,5 @@ def _all_set() -> dict[str, object]:
 def test_settings_cannot_be_changed(home: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().cores = 3
-    assert not [name for name in os.environ if name.startswith("RESTOCK_")]
+    settings = (name for name in os.environ if name.startswith("RESTOCK_"))
+    assert list(settings) == [policy.THREADS]  # set for all tests, and no setting
