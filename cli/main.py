@@ -19,6 +19,7 @@ from restock.cli import (
     publications,
     retrain,
     search,
+    submit,
     warm,
     workers,
 )
@@ -63,6 +64,7 @@ app.command()(link.link)
 app.command()(logs.logs)
 app.command()(warm.warm)
 app.command()(workers.workers)
+app.add_typer(submit.app, name="submit")
 app.command()(doctor.doctor)
 app.command()(platform.up)
 app.command()(platform.down)
