@@ -17,7 +17,7 @@ def cluster() -> Iterator[Client]:
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
         LocalCluster(**options, host="127.0.0.1", dashboard_address="127.0.0.1:0") as nodes,
-        Client(nodes) as client,
+        Client(nodes, set_as_default=False) as client,  # a default one would serve other tests too
     ):
         yield client
 
