@@ -19,6 +19,7 @@ from restock.cli import (
     publications,
     retrain,
     search,
+    serve,
     submit,
     warm,
     workers,
@@ -58,6 +59,7 @@ app.command()(backtest.backtest)
 app.command()(ope.ope)
 app.add_typer(experiment.app, name="experiment")
 app.command()(publications.recommend)
+app.command()(serve.serve)
 app.command()(publications.history)
 app.command()(publications.rollback)
 app.command()(link.link)

@@ -1,5 +1,6 @@
 """``restock recommend``, ``history`` and ``rollback``: what is published, was, and should be."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -134,8 +135,7 @@ def known_market(store: Any, market: str) -> None:
     declared = list(load_markets(load_settings()))
     if market in declared:
         return
-    moved = [entry.key for entry in store.list(publications.FOLDER)]
-    published = [key.split("/")[1] for key in moved if key.endswith(publications.POINTER)]
+    published = publications.published_markets(store)
     if market in published:
         return
     near = get_close_matches(market.upper(), [*published, *declared], n=1, cutoff=0.5)
@@ -143,7 +143,7 @@ def known_market(store: Any, market: str) -> None:
     raise BadUsage(f"there is no market {market!r}; {remedy}")
 
 
-def _some(codes: list[str]) -> str:
+def _some(codes: Sequence[str]) -> str:
     return ", ".join(codes) or "none"
 
 

@@ -149,6 +149,12 @@ def current(store: Store, market: str) -> Pointer | None:
     return _read_pointer(store, market)[0]
 
 
+def published_markets(store: Store) -> tuple[str, ...]:
+    """The codes of the markets that have a current publication, sorted."""
+    keys = [entry.key.split("/") for entry in store.list(FOLDER)]
+    return tuple(key[1] for key in keys if len(key) == 3 and key[2] == POINTER)
+
+
 def history(store: Store, market: str) -> Sequence[Step]:
     """The moves of a market's pointer, newest first (the last hundred and the current one)."""
     now = current(store, market)
@@ -177,7 +183,17 @@ def read_publication(
     manifest = read_manifest(store, market, token)
     if manifest is None:
         raise NotFound(f"{market}: there is no publication {token} in {store.uri}")
-    return read_rows(_rows_file(store, manifest, settings))
+    return read_rows(rows_file(store, manifest, settings))
+
+
+def rows_file(store: Store, manifest: Manifest, settings: Settings | None = None) -> Path:
+    """The Parquet file of a publication on this node: the store's own, or fetched once.
+
+    NotFound when it is gone; StoreError when its size, or the hash of a fetched one, is wrong.
+    """
+    cache = (settings or load_settings()).cache
+    file = File(size=manifest.size, sha256=manifest.sha256)
+    return open_file(store, _key(manifest.market, manifest.token, manifest.file), file, cache)
 
 
 def read_customer(
@@ -273,13 +289,7 @@ def _current_file(store: Store, market: str, settings: Settings | None) -> Path:
     manifest = read_manifest(store, market, now.token) if now else None
     if now is None or manifest is None:
         raise NotFound(f"{market}: nothing is published: run restock retrain --markets {market}")
-    return _rows_file(store, manifest, settings)
-
-
-def _rows_file(store: Store, manifest: Manifest, settings: Settings | None) -> Path:
-    cache = (settings or load_settings()).cache
-    file = File(size=manifest.size, sha256=manifest.sha256)
-    return open_file(store, _key(manifest.market, manifest.token, manifest.file), file, cache)
+    return rows_file(store, manifest, settings)
 
 
 def _check_names(market: str, token: str) -> None:
