@@ -20,7 +20,7 @@ _COLUMNS = [t.CUSTOMER, t.ITEM, t.ITEM_NAME, t.SCORE, t.BOUGHT_BEFORE, t.REASON]
 def pack(rows: Path, about: About, folder: Path) -> None:
     """Write a publication's rows, sorted by customer and rank, into a new folder.
 
-    Memory: the arrays (11 bytes a row) and one part of the table. ValueError when the rows are
+    Memory: the arrays (13 bytes a row) and one part of the table. ValueError when the rows are
     not as many as ``about`` says, or not sorted by customer.
     """
     packer = _Packer()
