@@ -26,7 +26,7 @@ class Metrics:
     """Counters of one server."""
 
     def __init__(self, shelf: Shelf) -> None:
-        disable_created_metrics()  # a second series for each, of no use here
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each
         self._registry = CollectorRegistry()
         about: dict[str, Any] = {"namespace": "restock", "registry": self._registry}
         self.requests = Counter("requests", "Answered requests.", ["route", "status"], **about)
