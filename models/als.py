@@ -15,6 +15,7 @@ from restock.models.affinity import HalfLife, affinity
 from restock.models.als_cpu import LEAST_RATING, Ratings
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
+from restock.models.memory import held, peak
 from restock.models.space import Choice, Integer, LogUniform, Space
 
 
@@ -75,9 +76,11 @@ class Als(Recommender[AlsConfig]):
             als_spark.check_session(self.name, context)
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """The factors and their copies, and the ratings by customer and by item."""
-        rows = interactions.customers.size + min(interactions.n_items, len(interactions))
-        return 3 * 4 * rows * self.config.factors + 96 * len(interactions)
+        """While lines decay, while items are counted, or with ratings both ways and factors."""
+        pairs, rows = interactions.pairs.item.size, interactions.customers.size
+        factors = 4 * self.config.factors * (rows + 2 * min(interactions.n_items, pairs))
+        later = max(36 * pairs, 28 * pairs + factors)
+        return max(peak(interactions, 8 * pairs), held(interactions) + later)
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         config = self.config

@@ -1,4 +1,4 @@
-"""A fit rises by what its model said before: within a quarter, at two sizes."""
+"""A fit rises by what its model said before: within a quarter, at several sizes."""
 
 import logging
 from typing import Any
@@ -18,15 +18,25 @@ MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sar", {"neighbours": 50}),
     ("item_knn", {}),
     ("blend", {}),
+    ("als", {"iterations": 1}),
+)
+OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("ease", {}),
+    ("tifu_knn", {}),
+    ("up_cf", {}),
 )
 
 
 @pytest.mark.platform
 def test_the_estimate_of_a_fit_is_its_peak() -> None:
     wrong = {}
-    for size, repeats in (((30_000, 3_000), 0.0), ((60_000, 4_000), 0.5)):
+    for size, repeats, models in (
+        ((30_000, 3_000), 0.0, MODELS),
+        ((60_000, 4_000), 0.5, MODELS),
+        ((10_000, 3_000), 0.0, OF_SQUARES),
+    ):
         with hand_over(orders(*size, repeats=repeats)) as folder:
-            for model, config in MODELS:
+            for model, config in models:
                 found = alone(folder, ours("estimate", model=model, config=config))
                 ratio = found.rise_mb * 1e6 / float(found.arrays["bytes"])
                 if not 0.75 <= ratio <= 1.25:
