@@ -101,6 +101,41 @@ class AlertSettings(Section):
         return blocks
 
 
+class DatabricksSettings(Section):
+    """Clusters of a Databricks workspace that run jobs. Who we are is Databricks' own settings."""
+
+    image: str | None = None
+    """The image of the target ``databricks`` in a registry, for new clusters."""
+    private_image: bool = False
+    """The registry asks for a password: DOCKER_USER and DOCKER_PASSWORD of the scope."""
+    cluster: str | None = None
+    """Id of a cluster that runs already; None: each job brings one of its own."""
+    policy: str | None = None
+    """Id of the policy that new clusters obey."""
+    spark_version: str = "17.3.x-scala2.13"
+    """Runtime of new clusters: one with the image's Ubuntu and Python, 16.4 or 17.3."""
+    node_type: str = "Standard_D8ds_v5"
+    secret_scope: str = "restock"
+    secrets: tuple[str, ...] = ()
+    """Variables that new clusters take from secrets of the same name in the scope. Secret
+    settings that are given here are among them without being named."""
+
+    @field_validator("secrets")
+    @classmethod
+    def _are_variables(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        for name in secrets:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+                raise ValueError(f"{name!r} is no variable: capital letters, digits and _")
+        return secrets
+
+    @field_validator("secret_scope")
+    @classmethod
+    def _is_scope(cls, scope: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.@-]{1,128}", scope):
+            raise ValueError(f"{scope!r} is no scope: letters, digits, -, _, @ and . (at most 128)")
+        return scope
+
+
 class MlflowSettings(Section):
     """An MLflow tracking server that is not the embedded one. No address: SQLite at home."""
 

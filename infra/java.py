@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 VECTOR_MODULE = "jdk.incubator.vector"
 """Spark 4.3 is mute without it, and some runtimes leave it out."""
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Set where a Java with Spark in it has started this process, as on the driver of a cluster."""
 REMEDY = "install a full JDK or JRE 17 or newer, for Spark (Debian: openjdk-17-jre-headless)"
 
 
@@ -18,7 +20,12 @@ class Java(NamedTuple):
 
 
 def look_for_java() -> Java:
-    """Ask the ``java`` of JAVA_HOME, or of the path; takes about a second."""
+    """Ask the ``java`` of JAVA_HOME, or of the path; takes about a second.
+
+    Where a cluster's own Java has started this process, none of ours has to start.
+    """
+    if GATEWAY in os.environ:
+        return Java(True, "the Java of the cluster's driver")
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else "java"
     version = said(java, "-version")

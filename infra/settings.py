@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from restock.infra.connections import (
     AlertSettings,
     AzureSettings,
     DaskSettings,
+    DatabricksSettings,
     LocalPath,
     MlflowSettings,
     PrefectSettings,
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     dask: DaskSettings = DaskSettings()
     alerts: AlertSettings = AlertSettings()
+    databricks: DatabricksSettings = DatabricksSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -180,7 +183,7 @@ class _TomlSource(PydanticBaseSettingsSource):
         if secrets:
             key = min(secrets)
             raise SettingsError(
-                f"{path} holds the secret {key}: remove it and set {_variable(key)} instead"
+                f"{path} holds the secret {key}: remove it and set {variable(key)} instead"
             )
         return data
 
@@ -189,7 +192,8 @@ def _plain(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def _variable(key: str) -> str:
+def variable(key: str) -> str:
+    """The environment variable of ``section.key``."""
     return PREFIX + key.replace(".", "__").upper()
 
 
@@ -206,6 +210,16 @@ def known_keys() -> dict[str, bool]:
     return keys
 
 
+def secret_variables(settings: Settings) -> list[str]:
+    """Variables of the secrets that are set here, by name alone."""
+    return [variable(key) for key in sorted(_secret_keys()) if value_of(settings, key) is not None]
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """The value of ``section.key``."""
+    return reduce(getattr, key.split("."), settings)
+
+
 def _secret_keys() -> set[str]:
     return {key for key, secret in known_keys().items() if secret}
 
@@ -218,7 +232,7 @@ def _flat(data: dict[str, Any]) -> set[str]:
 def _nearest(key: str) -> str:
     near = get_close_matches(key, known_keys(), n=1, cutoff=0.6)
     return (
-        f"did you mean {near[0]} ({_variable(near[0])})?"
+        f"did you mean {near[0]} ({variable(near[0])})?"
         if near
         else (f"known settings: {', '.join(known_keys())}")
     )
@@ -229,12 +243,12 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown setting {key}; {_nearest(key)}"
     text = str(error["msg"]).removeprefix("Value error, ")
-    return f"setting {key} ({_variable(key)}): {text}"
+    return f"setting {key} ({variable(key)}): {text}"
 
 
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would be ignored in silence: pydantic looks up the known ones only."""
-    tops = {_variable(name) for name in Settings.model_fields}
+    tops = {variable(name) for name in Settings.model_fields}
     tops |= {CONFIG_VARIABLE, policy.THREADS, logs.LINES, debugger.SESSION}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name.split("__")[0] not in tops:

@@ -1,0 +1,112 @@
+"""``restock submit databricks`` by the real SDK, on a stand-in whose machines really run."""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contracts.azurite import ACCOUNT, KEY, azurite  # noqa: F401
+from contracts.databricks import TOKEN, Workspace, workspace
+from contracts.nights import published, write_orders
+
+from restock.cli import submit_databricks
+from restock.cli.output import BadUsage
+from restock.dataset import load_sample
+from restock.infra.store import open_store
+
+
+@pytest.fixture
+def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "machines").mkdir()
+    with workspace(tmp_path / "machines") as at:
+        monkeypatch.setenv("DATABRICKS_HOST", at.host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
+        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none"))
+        monkeypatch.setenv("RESTOCK_DATABRICKS__IMAGE", "registry/restock:1")
+        monkeypatch.setenv("RESTOCK_STORAGE", f"azure://{ACCOUNT}/databricks-{uuid.uuid4().hex}")
+        yield at
+
+
+def restock(*words: str) -> subprocess.Popen[str]:
+    """``restock submit databricks …`` in a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "restock.cli", "submit", "databricks", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.platform
+def test_a_night_runs_there_and_the_key_of_the_store_travels_by_reference(
+    at: Workspace,
+    azurite: str,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RESTOCK_AZURE__CONNECTION_STRING", azurite)
+    at.secrets["restock", "RESTOCK_AZURE__CONNECTION_STRING"] = azurite
+    frame = load_sample().orders
+    orders = write_orders(tmp_path / "orders.parquet", frame[frame["market"] == "BE"])
+    night = ("retrain", "--markets", "BE", "--orders", str(orders), "--runner", "threads")
+    there = restock(*night)
+    out, err = there.communicate(timeout=300)
+    assert there.returncode == 0, out + err
+    assert out.startswith(f"run 41 of restock-retrain: {at.host}/jobs/runs/41\n")
+    assert "\nrunning\n" in out and "BE" in out and "\nsucceeded after " in out
+    assert KEY not in json.dumps(at.bodies)
+    assert list(published(open_store())) == ["BE"]  # in the store that both reach
+
+
+@pytest.mark.platform
+def test_what_fails_there_fails_here_with_its_reason(at: Workspace) -> None:
+    done = restock("--json", "retrain", "--orders", "/nowhere/orders.parquet")
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 1, err
+    told = json.loads(out)
+    assert (told["run"], told["phase"]) == ("41", "failed")
+    assert "restock retrain ended with exit code 2" in told["reason"]
+    assert "there is no such file or folder" in told["reason"]
+
+
+@pytest.mark.platform
+def test_a_run_outlives_the_command_that_is_interrupted_or_detached(at: Workspace) -> None:
+    waits = ("workers", "--runner", "dask://127.0.0.1:1")  # nobody answers there for a while
+    detached = restock("--detach", *waits)
+    out, _ = detached.communicate(timeout=120)
+    assert (detached.returncode, out) == (0, f"run 41 of restock-workers: {at.host}/jobs/runs/41\n")
+    followed = restock(*waits)
+    assert followed.stdout and "run 42" in followed.stdout.readline()
+    while followed.stdout.readline() != "running\n":
+        assert followed.poll() is None
+    followed.send_signal(signal.SIGINT)
+    out, _ = followed.communicate(timeout=120)
+    assert followed.returncode not in (0, 2)
+    assert "The run goes on; databricks jobs cancel-run 42 ends it." in out
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["up"], "up does not run on Databricks: only retrain, search"),
+        (["retrain", "--orders", "mine.parquet"], "--orders mine.parquet is a file of this mach"),
+    ],
+)
+def test_what_cannot_run_there_is_told_before_a_cluster_starts(
+    words: list[str], message: str
+) -> None:
+    with pytest.raises(BadUsage, match=message):
+        submit_databricks.check(words)
+
+
+@pytest.mark.unit
+def test_options_that_the_command_does_not_know_are_told_before_a_cluster_starts() -> None:
+    submit_databricks.check(["retrain", "--markets", "FR", "--orders", "/Volumes/a/b/c/d.parquet"])
+    with pytest.raises(Exception, match="No such option: --markts"):
+        submit_databricks.check(["retrain", "--markts", "FR"])
