@@ -94,6 +94,10 @@ class Machine:
 
     def _work(self) -> None:
         self._looked.wait(60)
+        self._workspace.free.wait()
+        if self._cancelled.is_set():
+            self._end("USER_CANCELED", "Run cancelled.")
+            return
         try:
             environment = self._environment()
         except KeyError as error:
@@ -149,6 +153,8 @@ class Workspace:
         self.secrets: dict[tuple[str, str], str] = {}
         self.environment: dict[str, str] = {}
         self.clusters: set[str] = set()
+        self.free = threading.Event()  # a machine for each run, or none at all
+        self.free.set()
         self.faults: list[Exception] = []
         self.bodies: list[dict[str, Any]] = []
         self.machines: dict[int, Machine] = {}
@@ -253,4 +259,6 @@ def workspace(folder: Path) -> Iterator[Workspace]:
             if machine.state != "TERMINATED":
                 machine.look()
                 machine.cancel()
+        at.free.set()
+        for machine in at.machines.values():
             machine.join()
