@@ -6,7 +6,7 @@ is, and the name of this module. ``restock`` must be installed where the model i
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,18 +40,23 @@ def log_recommender(
     metrics: Mapping[str, float] | None = None,
     intended_use: str = INTENDED_USE,
     registered_model_name: str | None = None,
+    requirements: Sequence[str] | None = None,
 ) -> "ModelInfo":
     """Log a fitted model to the active run of MLflow, or to none.
 
     interactions: what it was fitted on, ValueError on others; MLflow keeps their ids, not their
     lines. name: of the logged model. metrics, intended_use: for its card.
-    registered_model_name: registers a version too.
+    registered_model_name: registers a version too. requirements: what a service that builds an
+    environment for the model lets pip install, restock among it; by default restock and mlflow in
+    the versions that are here, which a service without your package index does not find.
     ``mlflow.pyfunc.load_model(info.model_uri).predict(frame)`` answers by ids.
     """
     import mlflow.pyfunc
 
     with tempfile.TemporaryDirectory(prefix="restock-") as scratch:
         about = _write(model, interactions, Path(scratch, FOLDER), metrics, intended_use)
+        if requirements is not None:
+            about["pip_requirements"] = list(requirements)
         return mlflow.pyfunc.log_model(
             name=name, registered_model_name=registered_model_name, **about
         )

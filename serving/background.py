@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 def main(markets: Sequence[str]) -> int:
     """Exit 2 when what was asked for is wrong, and say why; 0 when the server has ended."""
-    os.nice(19)  # answering comes first
+    _answering_comes_first()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         settings = load_settings()
@@ -66,6 +66,14 @@ def send_all(store: Store, journal: Path) -> Sent:
             logger.error("exposures wait in %s: %s", journal, error)
             return Sent(lists=lists, waiting=len(files) - at, problem=problem)
     return Sent(lists=lists, waiting=0)
+
+
+def _answering_comes_first() -> None:
+    """Run when nobody else wants the core."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
 
 
 def _check(store: Store, settings: Settings, markets: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ class CannotServe(ValueError):
 
 
 class Companion:
-    """``background`` as a child in a session of its own: Ctrl-C does not reach it."""
+    """``background`` as a child in a process group of its own: Ctrl-C does not reach it."""
 
     def __init__(self, markets: Sequence[str]) -> None:
         self._command = [sys.executable, "-m", "restock.serving.background", *markets]
@@ -62,7 +62,7 @@ class Companion:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,  # not a session: its low priority would not count beside ours
         )
 
     def _read(self) -> Message | None:

@@ -155,6 +155,16 @@ def test_a_model_is_logged_with_what_it_was_fitted_on_and_nothing_else(
 
 
 @unit
+def test_a_service_without_our_package_index_is_told_what_to_install(
+    model: Recommender[Any], in_files: None
+) -> None:
+    wheel = "/Volumes/main/restock/wheels/restock-0.1.0-py3-none-any.whl"
+    info = log_recommender(model, many(), requirements=[wheel, "mlflow"])
+    folder = Path(mlflow.artifacts.download_artifacts(info.model_uri))
+    assert (folder / "requirements.txt").read_text().splitlines() == [wheel, "mlflow"]
+
+
+@unit
 def test_a_model_is_not_joined_to_another_catalogue(saved: Path, tmp_path: Path) -> None:
     folder = saved / "data" / "recommender"
     for path in folder.iterdir():

@@ -46,16 +46,19 @@ def test_lists_are_swapped_under_load_without_an_error_or_a_mixture_and_all_are_
     ending = threading.Event()
 
     def ask(served: Served, first: int) -> list[str]:
+        """The publications that answered; until the server is told to end and lets nobody in."""
         found = []
         for n in range(first, 1_000_000, 7):
-            if ending.is_set():
-                break
-            status, said = served.list("FR", CUSTOMERS[n % len(CUSTOMERS)])
+            try:
+                status, said = served.list("FR", CUSTOMERS[n % len(CUSTOMERS)])
+            except OSError:
+                assert ending.is_set()
+                return found
             assert status == 200 and not said["fallback"] and len(said["items"]) == K, said
             kind = said["publication"]["token"].removeprefix("run-")
             assert all(item["item_id"].startswith(f"{kind}-") for item in said["items"]), said
             found.append(kind)
-        return found
+        raise AssertionError("the server was never told to end")
 
     with serving(home, "--markets", "FR") as served, ThreadPoolExecutor(3) as pool:
         served.serves("FR", "run-a")
@@ -64,13 +67,14 @@ def test_lists_are_swapped_under_load_without_an_error_or_a_mixture_and_all_are_
             for day, kind in enumerate("bc", start=1):
                 publish(store, table("FR", CUSTOMERS, K, tag=f"{kind}-"), f"run-{kind}", K, day)
                 served.serves("FR", f"run-{kind}")
+            assert served.list("DE", "shop 000")[0] == 404  # it was not asked to serve that
         finally:
             ending.set()
+            code = served.end()
         answered = [one for done in asking for one in done.result()]
-        assert set(answered) == {"a", "b", "c"}
-        assert served.list("DE", "shop 000")[0] == 404  # it was not asked to serve that
-        assert served.end() == 0
-    assert stored(home) == len(answered)
+    assert code == 0 and set(answered) == {"a", "b", "c"}
+    # an answer may have been written down whose reader was no longer there: one for each at most
+    assert 0 <= stored(home) - len(answered) <= 3
     assert list((home / "serving" / "journal").iterdir()) == []
 
 
