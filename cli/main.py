@@ -16,6 +16,7 @@ from restock.cli import (
     ope,
     output,
     platform,
+    properties,
     publications,
     retrain,
     search,
@@ -64,6 +65,7 @@ app.command()(publications.history)
 app.command()(publications.rollback)
 app.command()(link.link)
 app.command()(logs.logs)
+app.command()(properties.properties)
 app.command()(warm.warm)
 app.command()(workers.workers)
 app.add_typer(submit.app, name="submit")
