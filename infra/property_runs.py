@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from restock.infra.gather import gather
+from restock.infra.gather import Future, gather
 from restock.infra.runners import OWN_RUNNERS, scheduler_address, security, thread_plan
 from restock.infra.settings import Settings
 from restock.models.requirements import check_extras
@@ -100,7 +100,7 @@ def try_properties(
 
     with _executor(settings) as workers:
 
-        def submit(seed: str):  # type: ignore[no-untyped-def]  # a future, of Dask or a thread
+        def submit(seed: str) -> Future[SeedRun]:
             return workers.submit(run_seed, suite, int(seed))
 
         futures = {str(seed): submit(str(seed)) for seed in seeds}
