@@ -85,7 +85,7 @@ def logs(
                 if as_json:
                     typer.echo(line.model_dump_json())
                 else:
-                    console.print(_drawn(line), soft_wrap=True, highlight=False)
+                    console.print(drawn(line), soft_wrap=True, highlight=False)
         if not told:
             _aside("nobody said such a thing in this run")
 
@@ -99,7 +99,7 @@ def _aside(text: str) -> None:
     errors.print(Text(text, style="dim"), soft_wrap=True, highlight=False)
 
 
-def _drawn(line: "Line") -> Text:
+def drawn(line: "Line") -> Text:
     """Time, level, who, what about, the words."""
     level = logging.getLevelName(line.level)
     who = f"{line.worker}@{line.host}" if line.worker else "flow"

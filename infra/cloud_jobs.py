@@ -29,7 +29,8 @@ class JobSpec(NamedTuple):
 
     name: for people, and for finding it again; letters, digits, ``-`` and ``_``.
     command: program and arguments. environment: variables; no secret may be among them, since a
-    job's definition is readable by everybody who sees the workspace. nodes: how many machines run it.
+    job's definition is readable by everybody who sees the workspace. nodes: how many machines run
+    it.
     """
 
     name: str
@@ -50,11 +51,15 @@ class JobNotFound(LookupError):
     """The service knows no such job."""
 
 
+class JobRefused(ValueError):
+    """The service does not take the job, or does not let us: trying again does not help."""
+
+
 class JobService(Protocol):
     """A service that runs jobs. Its errors are ``OSError`` where trying again may help."""
 
     def start(self, spec: JobSpec) -> str:
-        """Start a job; its id at the service."""
+        """Start a job; its id at the service. JobRefused."""
         ...
 
     def state(self, job: str) -> JobState:

@@ -55,16 +55,33 @@ def _needs_tls(section: str, address: str | None, *secrets: SecretStr | None) ->
 class AzureSettings(Section):
     """Keys of the blob account, for where ``DefaultAzureCredential`` finds no identity."""
 
+    key_vault: Address | None = None
+    """A vault that holds the secrets of nodes in Azure ML: ``https://NAME.vault.azure.net``."""
     connection_string: SecretStr | None = None
     account_key: SecretStr | None = None
     sas_token: SecretStr | None = None
 
+    @field_validator("key_vault")
+    @classmethod
+    def _is_encrypted(cls, vault: str | None) -> str | None:
+        if vault is not None and urlsplit(vault).scheme != "https":
+            raise ValueError(f"{vault} is no vault: write https://NAME.vault.azure.net")
+        return vault
+
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
-        given = [name for name, value in self if value is not None]
+        given = [name for name, value in self if isinstance(value, SecretStr)]
         if len(given) > 1:
             raise ValueError(f"give one of {', '.join(given)}, not several")
         return self
+
+
+class AzureMLSettings(Section):
+    """The workspace of Azure ML whose compute runs jobs."""
+
+    subscription: str | None = None
+    resource_group: str | None = None
+    workspace: str | None = None
 
 
 class PrefectSettings(Section):

@@ -28,6 +28,7 @@ from restock.infra.markets import load_markets
 from restock.infra.prefect_env import configure
 from restock.infra.processes import python
 from restock.infra.settings import SettingsError, load_settings
+from restock.infra.work_pools import make_pools, pools_of
 
 SCHEDULED_SECONDS = 90.0
 
@@ -40,7 +41,7 @@ def deploy(folder: Path, declared: PrefectFile) -> list[str]:
     from prefect.client.orchestration import get_client
 
     client = get_client(sync_client=True)
-    _make_pools(client, declared)
+    make_pools(client, pools_of(folder, declared))
     command = python(
         *("prefect", "--no-prompt", "deploy", "--all"),
         *("--prefect-file", str(folder / PREFECT_FILE)),
@@ -59,17 +60,6 @@ def _dry_run(folder: Path, declared: PrefectFile) -> str:
 
     with get_client(sync_client=True) as client:
         return text(changes(client, folder, declared))
-
-
-def _make_pools(client: Any, declared: PrefectFile) -> None:
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists
-
-    for name in sorted({one.work_pool.name for one in declared.deployments}):
-        try:
-            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
-        except ObjectAlreadyExists:
-            continue
 
 
 def _ids(client: Any) -> dict[str, str]:
@@ -143,10 +133,14 @@ def main() -> int:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would change on the server"
     )
-    parser.add_argument("--folder", type=Path, default=None, help="default: the packaged one")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="default: the packaged one; azureml: its part"
+    )
     parser.add_argument("--other-flows", action="store_true", help="do not expect every market")
     arguments = parser.parse_args()
     folder = (arguments.folder or packaged()).absolute()
+    if not folder.exists():
+        folder = packaged() / arguments.folder
     try:
         settings = load_settings()
         url = configure(settings, console="WARNING")

@@ -17,6 +17,7 @@ from restock.infra.deployments import (
     automation_files,
     read_automation,
 )
+from restock.infra.work_pools import pools_of
 
 Kind = Literal["pool", "deployment", "automation"]
 State = Literal["created", "changed", "unchanged", "only on the server"]
@@ -51,7 +52,7 @@ def changes(client: Any, folder: Path, declared: PrefectFile) -> list[Change]:
     """
     there = {f"{client.read_flow(one.flow_id).name}/{one.name}": one for one in _all(client)}
     return [
-        *_pools(client, declared),
+        *_pools(client, folder, declared),
         *_deployments(there, declared),
         *_automations(client, folder, {name: str(one.id) for name, one in there.items()}),
     ]
@@ -75,13 +76,17 @@ def _all(client: Any) -> list[Any]:
     return found
 
 
-def _pools(client: Any, declared: PrefectFile) -> list[Change]:
-    there = {pool.name for pool in client.read_work_pools()}
-    wanted = {one.work_pool.name for one in declared.deployments}
-    return [
-        Change("pool", name, _state(name in there, name in wanted))
-        for name in sorted(there | wanted)
-    ]
+def _pools(client: Any, folder: Path, declared: PrefectFile) -> list[Change]:
+    there = {pool.name: pool for pool in client.read_work_pools()}
+    wanted = pools_of(folder, declared)
+    found = []
+    for name in sorted(there.keys() | wanted.keys()):
+        fields: tuple[Field, ...] = ()
+        if name in there and name in wanted and (template := wanted[name].template()):
+            fields = _differences(there[name].base_job_template, template)
+        state = _state(name in there, name in wanted, changed=bool(fields))
+        found.append(Change("pool", name, state, fields))
+    return found
 
 
 def _state(there: bool, wanted: bool, changed: bool = False) -> State:

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from restock.infra.markets import Markets
+from restock.infra.work_pools import wrong_pools
 
 PREFECT_FILE = "prefect.yaml"
 AUTOMATIONS = "automations"
@@ -121,6 +122,7 @@ def check(folder: Path, markets: Markets | None) -> PrefectFile:
         *_wrong_parameters(declared),
         *_wrong_schedules(declared),
         *_wrong_automations(folder, declared),
+        *wrong_pools(folder, declared),
     ]
     if markets is not None:
         wrong += _wrong_groups(declared, markets)

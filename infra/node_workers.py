@@ -11,12 +11,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from restock.infra import log_relay
+from restock.infra.placement import cards
 from restock.infra.runners import (
     OWN_RUNNERS,
     WORKER_PRELOAD,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from distributed import Client, Nanny
 
 LOOK_SECONDS = 1.0
+JOIN_SECONDS = 30.0  # until a scheduler answers for the first time
+GONE_SECONDS = 30.0  # without a scheduler, until its node gives up
 CLOSE_SECONDS = 30.0  # for what a worker says last, before it is killed
 
 Say = Callable[[str], None]
@@ -64,7 +67,7 @@ def serve(settings: Settings, offers: Mapping[str, float], say: Say) -> None:
             f"the runner is {settings.runner!r}, which brings its own workers: name a scheduler, "
             "as in --runner tls://HOST:8786"
         )
-    node = Node(settings, offers, say)
+    node = Node(settings, [offers], say)
     try:
         with suppress(asyncio.CancelledError, KeyboardInterrupt):
             asyncio.run(_serve(settings, node))
@@ -76,41 +79,81 @@ def serve(settings: Settings, offers: Mapping[str, float], say: Say) -> None:
 
 
 async def _serve(settings: Settings, node: "Node") -> None:
-    from dask import config
-    from distributed import Client
-
     this = asyncio.current_task()
     assert this is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    await give(settings, node)
+
+
+async def give(
+    settings: Settings,
+    node: "Node",
+    join_seconds: float = JOIN_SECONDS,
+    gone_seconds: float = GONE_SECONDS,
+) -> None:
+    """Keep the workers of a node in the cluster, until this is cancelled.
+
+    join_seconds: how long a scheduler may take to be there. gone_seconds: how long it may be away
+    then. Raises OSError when it takes longer.
+    """
+    from dask import config
+    from distributed import Client
+
     log_relay.here()  # this process outlives its workers
     config.set(cluster_config(node.threads))
     address, shown = scheduler_address(settings.runner), security(settings)
-    async with Client(address, security=shown, asynchronous=True, set_as_default=False) as client:
+    options: dict[str, Any] = {"asynchronous": True, "set_as_default": False}
+    async with Client(address, security=shown, timeout=join_seconds, **options) as client:
+        work = [_adapt(node, client), _away(client, gone_seconds)]
+        tasks = [asyncio.ensure_future(one) for one in work]
         try:
-            while True:
-                await node.adapt(client)
-                await asyncio.sleep(LOOK_SECONDS)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
         finally:
+            for one in tasks:
+                one.cancel()
+            await asyncio.wait(tasks)
             await node.close()
 
 
-class Node:
-    """The workers of this node, each a process with one thread for tasks."""
+async def _adapt(node: "Node", client: "Client") -> None:
+    while True:
+        await node.adapt(client)
+        await asyncio.sleep(LOOK_SECONDS)
 
-    def __init__(self, settings: Settings, offers: Mapping[str, float], say: Say) -> None:
+
+async def _away(client: "Client", seconds: float) -> None:
+    """Raise ConnectionError when there is no scheduler for so long."""
+    heard = time.monotonic()
+    while client.status == "running" or time.monotonic() < heard + seconds:
+        if client.status == "running":
+            heard = time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
+    raise ConnectionError(f"it went away {seconds:g} s ago")
+
+
+class Node:
+    """The workers of this node, each a process with one thread for tasks.
+
+    offers: resources of one worker after the other, from the first on again where there are more.
+    """
+
+    def __init__(self, settings: Settings, offers: Sequence[Mapping[str, float]], say: Say) -> None:
         scaling = settings.dask
         most = plan(settings.cores).cores if scaling.workers_max is None else scaling.workers_max
         self._least, self._most = min(scaling.workers_min, most), most
         self._threshold, self._patience = scaling.tasks_per_worker, scaling.idle_seconds
         self.threads = plan(settings.cores, workers=most)
-        self._settings, self._offers, self._say = settings, dict(offers), say
+        self._settings, self._offers, self._say = settings, list(map(dict, offers)), say
+        self._cards = cards() if any("GPU" in one for one in offers) else 0
         self._nannies: dict[str, Nanny] = {}
+        self._slots: dict[str, int] = {}
         self._idle: dict[str, float] = {}  # since when
         self._started = 0
 
     async def adapt(self, client: "Client") -> None:
         """Start or end one worker, if the queue asks for it."""
-        load = await look(client, self._offers)
+        load = await look(client, self._offers[0])
         self._note(load)
         here = len(self._nannies)
         if here < self._least:
@@ -146,17 +189,23 @@ class Node:
         parts = urlsplit(address)
         name = f"{socket.gethostname()}-{os.getpid()}-{self._started}"
         self._started += 1
+        slot = min(set(range(self._most)) - {self._slots[other] for other in self._nannies})
+        resources = self._offers[slot % len(self._offers)]
+        variables = self.threads.environment()
+        if "GPU" in resources and slot < self._cards:
+            variables["CUDA_VISIBLE_DEVICES"] = str(slot)  # a card of its own
+        self._slots[name] = slot
         options: dict[str, Any] = {"dashboard": False, "dashboard_address": None}
         self._nannies[name] = await Nanny(
             address,
             name=name,
             nthreads=1,
-            resources=self._offers,
+            resources=resources,
             security=security(self._settings),
             host=get_ip(parts.hostname, parts.port),  # where the scheduler is, and nowhere else
             memory_limit=int(MEMORY_LIMIT * WORKERS_SHARE_OF_MEMORY / self._most),
             preload=[WORKER_PRELOAD],
-            env=self.threads.environment(),
+            env=variables,
             **options,
         )
         self._say(f"worker {name} started: {why}")

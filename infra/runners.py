@@ -203,7 +203,9 @@ def warm_up() -> "threading.Thread":
 
 
 def security(settings: Settings) -> "Security | None":
-    """What a client or a worker shows to the cluster of these settings; None without TLS.
+    """What a client, a worker or a scheduler shows to the cluster of these settings.
+
+    None without TLS.
 
     SettingsError when the settings lack a certificate.
     """
@@ -223,4 +225,6 @@ def security(settings: Settings) -> "Security | None":
         tls_client_key=key,
         tls_worker_cert=cert,
         tls_worker_key=key,
+        tls_scheduler_cert=cert,
+        tls_scheduler_key=key,
     )

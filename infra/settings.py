@@ -20,6 +20,7 @@ from restock.infra import debugger, logs
 from restock.infra.connections import (
     Address,
     AlertSettings,
+    AzureMLSettings,
     AzureSettings,
     DaskSettings,
     DatabricksSettings,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     traceback: bool = False
     """Show where in the code an error arose, on the command line."""
     azure: AzureSettings = AzureSettings()
+    azureml: AzureMLSettings = AzureMLSettings()
     prefect: PrefectSettings = PrefectSettings()
     mlflow: MlflowSettings = MlflowSettings()
     dask: DaskSettings = DaskSettings()
