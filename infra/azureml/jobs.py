@@ -140,17 +140,14 @@ def check_environment(variables: Mapping[str, str]) -> None:
         if name.upper() in SECRETS:
             raise ValueError(
                 f"{name} is a secret, and everybody who sees the workspace reads a job's "
-                f"definition: put it into the vault that {vault.VAULT} names, as {_secret_name(name)}"
+                f"definition: put it into the vault that {vault.VAULT} names, as "
+                f"{name.replace('_', '-')}"
             )
 
 
 def without_files(variables: Mapping[str, str]) -> dict[str, str]:
     """Without names of certificates on this machine: a node has its own, from the vault."""
     return {name: value for name, value in variables.items() if name not in vault.FILES}
-
-
-def _secret_name(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def command_job(spec: JobSpec, options: Options, name: str) -> "Command":

@@ -22,7 +22,6 @@ PHASES = {
 }
 """All others come before it runs: NotStarted, Preparing, Provisioning, Queued, Starting…"""
 FIRST_NODE = re.compile(r"user_logs/std_log(_process_0+)?\.txt")
-READ_SECONDS = 60
 
 
 class AzureMLJobs:
@@ -55,25 +54,12 @@ class AzureMLJobs:
 
     def log(self, job: str, start: int) -> str:
         """See ``JobService.log``."""
-        import requests
-
         with self._errors(job):
             files = self._details(job).log_files or {}
         names = sorted(name for name in files if FIRST_NODE.fullmatch(name))
         if not names:
             return ""
-        # an address with a signature of its own; no word of it may reach a message
-        try:
-            answer = requests.get(files[names[0]], timeout=READ_SECONDS)
-        except requests.RequestException as error:
-            raise ConnectionError(
-                f"the log of {job} cannot be read: {type(error).__name__}"
-            ) from None
-        if answer.status_code == 404:  # declared, and nothing is written yet
-            return ""
-        if not answer.ok:
-            raise ConnectionError(f"the log of {job} cannot be read: {answer.status_code}")
-        return answer.content.decode(errors="replace")[start:]
+        return _read(files[names[0]]).decode(errors="replace")[start:]
 
     def _reason(self, job: str) -> str:
         error = self._details(job).error
@@ -109,6 +95,26 @@ class AzureMLJobs:
             if error.status_code is None or error.status_code >= 500 or error.status_code == 429:
                 raise ConnectionError(f"no answer of workspace {where}: {error.message}") from error
             raise JobRefused(f"workspace {where} refuses {job}: {error.message}") from error
+
+
+def _read(address: str) -> bytes:
+    """What lies there. The address has a signature, no word of which may reach a message."""
+    from azure.core import PipelineClient
+    from azure.core.exceptions import AzureError
+    from azure.core.pipeline.policies import RetryPolicy
+    from azure.core.rest import HttpRequest
+
+    client: Any = PipelineClient(address, policies=[RetryPolicy()])
+    with client:
+        try:
+            answer = client.send_request(HttpRequest("GET", address))
+        except AzureError as error:
+            raise ConnectionError(f"a log cannot be read: {type(error).__name__}") from None
+    if answer.status_code == 404:  # declared, and nothing is written yet
+        return b""
+    if answer.status_code >= 400:
+        raise ConnectionError(f"a log cannot be read: {answer.status_code}")
+    return bytes(answer.content)
 
 
 def connect(settings: Settings, options: Options) -> AzureMLJobs:
