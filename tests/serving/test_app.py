@@ -171,3 +171,12 @@ def test_the_openapi_document_names_every_answer(client: TestClient) -> None:
         shape = answers[status]["content"]["application/json"]["schema"]["$ref"]
         assert shape == "#/components/schemas/Problem"
     assert "HTTPValidationError" not in said["components"]["schemas"]
+
+
+def test_the_guide_names_every_route_and_metric(client: TestClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert path.format(market="FR", customer="12583") in guide
+    lines = client.get("/metrics").text.splitlines()
+    metrics = {line.split()[2] for line in lines if line.startswith("# TYPE restock_")}
+    assert metrics and all(f"`{name}" in guide for name in metrics)

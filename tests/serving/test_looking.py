@@ -64,8 +64,19 @@ def test_a_new_publication_and_a_rollback_are_taken(stage: Stage) -> None:
     assert stage.round() == 1 and stage.served == {"FR": "run-0"}
 
 
-@pytest.mark.parametrize("harm", ["cut off", "other bytes", "gone", "no manifest", "old manifest"])
-def test_a_bad_publication_is_named_and_the_one_before_stays(stage: Stage, harm: str) -> None:
+@pytest.mark.parametrize(
+    ("harm", "cause"),
+    [
+        ("cut off", "is damaged"),
+        ("other bytes", "is damaged: it is not what its manifest says"),
+        ("gone", "there is no publications/FR/run-1"),
+        ("no manifest", "it is no longer in file:"),
+        ("old manifest", "its manifest is not the one that was made current"),
+    ],
+)
+def test_a_bad_publication_is_named_and_the_one_before_stays(
+    stage: Stage, harm: str, cause: str
+) -> None:
     stage.round()
     stage.publish("FR", 1)
     path = stage.rows("run-1")
@@ -83,7 +94,8 @@ def test_a_bad_publication_is_named_and_the_one_before_stays(stage: Stage, harm:
             there.write_text(there.read_text().replace("2026-01-02", "2026-01-03"))
     assert stage.round() == 0 and stage.served == {"FR": "run-0"}
     why = stage.shelf.problems["FR"]
-    assert "run-1 cannot be served" in why and "the publication before is still served" in why
+    assert "run-1 cannot be served" in why and cause in why
+    assert "the publication before is still served" in why
     stage.publish("FR", 2)
     assert stage.round() == 1 and stage.served == {"FR": "run-2"} and not stage.shelf.problems
 
@@ -115,6 +127,16 @@ def test_while_the_store_is_away_what_is_there_is_served(
     monkeypatch.undo()
     stage.round()
     assert stage.shelf.problems == {}
+
+
+def test_what_is_fetched_from_a_store_elsewhere_does_not_stay(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.store, "local", lambda key: None)
+    stage.round()
+    assert stage.served == {"FR": "run-0"}
+    assert not list(stage.settings.cache.rglob("*.parquet"))
+    assert not [one for one in (stage.settings.cache / "files").iterdir() if one.is_file()]
 
 
 def test_a_pointer_that_is_gone_leaves_what_is_served(stage: Stage) -> None:
