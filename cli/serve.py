@@ -25,7 +25,7 @@ def serve(
     """Answer what each customer is offered in the current publications, over HTTP.
 
     \b
-    curl http://127.0.0.1:8000/markets/FR/customers/12583?k=3
+    curl 'http://127.0.0.1:8000/markets/FR/customers/12583?k=3'
     curl http://127.0.0.1:8000/health
 
     What a night publishes, or a rollback brings back, is served some seconds later. Lists that
