@@ -70,7 +70,7 @@ class Health(_Shape):
     and there are problems."""
     markets: list[MarketState]
     problems: dict[str, str]
-    """What is wrong, by market; ``store`` and ``exposures`` beside them."""
+    """What is wrong, by market; ``store``, ``look`` and ``exposures`` beside them."""
     looked_seconds_ago: float | None
     """Since all markets were looked at."""
     exposures_waiting: int

@@ -8,6 +8,9 @@ from pathlib import Path
 from restock.serving.lists import Lists
 from restock.serving.messages import Looked, Message, Ready, Sent
 
+LATE_SECONDS = 300.0
+"""A look at all markets takes seconds; a minute where large publications are new."""
+
 
 class Shelf:
     """Changes by messages from the process beside; read by every request.
@@ -37,8 +40,14 @@ class Shelf:
 
     @property
     def problems(self) -> dict[str, str]:
-        """What is wrong now, by market; ``store`` and ``exposures`` beside them."""
-        return {**self._found, **({"exposures": self._unsent} if self._unsent else {})}
+        """What is wrong now, by market; ``store``, ``look`` and ``exposures`` beside them."""
+        found = dict(self._found)
+        ago = self.looked_seconds_ago
+        if ago is not None and ago > LATE_SECONDS:
+            found["look"] = f"nobody looked for new publications for {ago:.0f} s; see the log"
+        if self._unsent:
+            found["exposures"] = self._unsent
+        return found
 
     def hear(self, message: Message) -> None:
         """Take in what the process beside says. Called by one thread."""

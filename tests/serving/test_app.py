@@ -1,5 +1,6 @@
 """What the routes answer, and how they refuse."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,14 @@ def test_health_says_what_is_there_and_what_is_wrong(journal: Journal, shelf: Sh
     assert (degraded.status_code, degraded.json()["status"]) == (200, "degraded")
     assert degraded.json()["problems"] == {"FR": "is damaged", "exposures": "the store is away"}
     assert degraded.json()["exposures_waiting"] == 1
+
+
+def test_health_says_when_nobody_looks_any_more(client: TestClient, shelf: Shelf) -> None:
+    shelf._looked = time.monotonic() - 1000
+    late = client.get("/health").json()
+    assert late["status"] == "degraded" and "for 100" in late["problems"]["look"]
+    shelf.hear(Looked(problems={}))
+    assert client.get("/health").json()["status"] == "ready"
 
 
 def test_metrics_count_what_was_answered(client: TestClient) -> None:
