@@ -169,12 +169,7 @@ def do_batch(
     store = open_store(settings=settings)
     run = _run(store.uri, token, settings)
     interactions = _interactions(run.ingested.snapshot, settings)
-    context = FitContext(
-        seed=run.brief.setting.seed,
-        device=placement.device(batch.resource),
-        threads=threads.task_threads,
-        spark=placement.spark(batch.resource, threads.task_threads),
-    )
+    context = _context(batch, run.brief.setting.seed, settings, threads.task_threads)
     with threads.limit():
         done = _do(batch, run, interactions, store, context)
     finished = Finished(
@@ -186,6 +181,16 @@ def do_batch(
     )
     put_finished(store, token, finished)
     return finished
+
+
+def _context(batch: Batch, seed: int, settings: Settings, threads: int) -> FitContext:
+    return FitContext(
+        seed=seed,
+        device=placement.device(batch.resource),
+        threads=threads,
+        spark=placement.spark(batch.resource, threads),
+        scratch=settings.spark_scratch,
+    )
 
 
 def _do(

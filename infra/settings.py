@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     """Where work runs: threads, dask, dask://HOST:PORT or tls://HOST:PORT."""
     cores: int | None = Field(default=None, ge=1)
     """Cores to use on this node; None: all that this process may use."""
+    spark_scratch: LocalPath | None = None
+    """Folder that all nodes of a Spark cluster see, as a volume; None: a temporary one."""
     debug: int | None = Field(default=None, ge=1, le=65000)
     """Port on loopback where a debugger attaches to the flow; workers elsewhere use the next."""
     traceback: bool = False

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from restock.dataset import Interactions
@@ -18,6 +19,7 @@ from restock.models.requirements import CannotFit, check_extras
 EXTRAS = {"pyspark": "spark"}
 CHECKPOINT_EVERY = 5  # iterations; some thirty without one overflow the executors' stack
 PREFIX = "restock-als-"
+COLUMNS = ("customer", "item", "minute")
 REMEDY = "restock.infra.spark.spark_session() starts one"
 
 
@@ -27,6 +29,10 @@ def check_session(name: str, context: FitContext) -> None:
     from pyspark.sql import SparkSession
 
     session = context.spark
+    if _is_connect(session):
+        if session.is_stopped:
+            raise CannotFit(f"{name}: the Spark session has been stopped; connect again")
+        return
     if not isinstance(session, SparkSession):
         raise CannotFit(
             f"{name}: FitContext(spark=...) must hold a SparkSession, not {session!r}; {REMEDY}"
@@ -50,8 +56,8 @@ def factorise(
     """Factors of the customers with a line and of ``items``, in the order of their codes.
 
     Spark reads the lines from Parquet (those of the snapshot where the session runs on this
-    machine), adds them up to ratings and fits. As many blocks as the session has shuffle
-    partitions. The factors come back as Arrow.
+    machine; by Spark Connect they travel as Arrow), adds them up to ratings and fits. As many
+    blocks as the session has shuffle partitions. The factors come back as Arrow.
     """
     from pyspark.ml.recommendation import ALS
 
@@ -73,8 +79,8 @@ def factorise(
     )
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=context.scratch) as scratch:
         _keep_checkpoints(session, Path(scratch))
-        path = _lines(interactions, session, Path(scratch))
-        model = solver.fit(_ratings(session, path, interactions.as_of, half_life_days))
+        lines, source = _lines(interactions, session, Path(scratch))
+        model = solver.fit(_ratings(lines, interactions.as_of, half_life_days))
         customers, left = _factors(model.userFactors)
         sold, right = _factors(model.itemFactors)
     for kind, found, expected in (
@@ -84,9 +90,14 @@ def factorise(
         if not np.array_equal(found, expected):
             raise RuntimeError(
                 f"als: Spark returned the factors of {found.size} {kind}, not of the "
-                f"{expected.size} that have order lines; do executors read {path}?"
+                f"{expected.size} that have order lines; do executors read {source}?"
             )
     return left, right
+
+
+def _is_connect(session: Any) -> bool:
+    """Whether Spark is reached by Spark Connect: no Java here, and no files of this machine."""
+    return type(session).__module__.startswith("pyspark.sql.connect.")
 
 
 def _is_local(session: Any) -> bool:
@@ -94,24 +105,34 @@ def _is_local(session: Any) -> bool:
 
 
 def _keep_checkpoints(session: Any, scratch: Path) -> None:
-    """Give the session a folder for checkpoints, unless its owner has."""
+    """Give the session a folder for checkpoints, unless its owner has, or it cannot take one."""
+    if _is_connect(session):
+        return
     folder = session.sparkContext.getCheckpointDir()
     if folder is None or PREFIX in folder:
         session.sparkContext.setCheckpointDir(scratch.absolute().as_uri())
 
 
-def _lines(interactions: Interactions, session: Any, scratch: Path) -> Path:
+def _lines(interactions: Interactions, session: Any, scratch: Path) -> tuple[Any, str]:
+    """The lines as a Spark frame, ``customer``, ``item``, ``minute``, and where it reads them."""
+    if _is_connect(session):
+        columns = {name: getattr(interactions, name) for name in COLUMNS}
+        return session.createDataFrame(pa.table(columns)), "what was sent"
+    path = _parquet(interactions, session, scratch)
+    return session.read.parquet(path.as_uri()).select(*COLUMNS), str(path)
+
+
+def _parquet(interactions: Interactions, session: Any, scratch: Path) -> Path:
     """A Parquet file that the executors can read."""
     if _is_local(session):
         return interactions.parquet(scratch).absolute()
     return replace(interactions, source=None).parquet(scratch).absolute()
 
 
-def _ratings(session: Any, path: Path, as_of: int, half_life_days: float | None) -> Any:
+def _ratings(lines: Any, as_of: int, half_life_days: float | None) -> Any:
     """The ratings as a Spark frame: ``customer``, ``item``, ``rating``; nothing is read yet."""
     from pyspark.sql import functions as sql
 
-    lines = session.read.parquet(path.as_uri()).select("customer", "item", "minute")
     affinity = sql.count("*").cast("double")
     if half_life_days is not None:
         age = (sql.lit(float(as_of)) - sql.col("minute")) / MINUTES_PER_DAY

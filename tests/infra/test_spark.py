@@ -11,8 +11,10 @@ from contracts.orders import many
 from contracts.recommender import assert_same
 from contracts.spark import spark  # noqa: F401
 
+from restock.infra import placement, search_batches
 from restock.infra import spark as session
 from restock.infra.java import VECTOR_MODULE
+from restock.infra.settings import load_settings
 from restock.models import CannotFit, FitContext, create, load
 
 
@@ -99,6 +101,17 @@ def test_in_a_notebook_of_a_cluster_the_session_is_the_notebooks(
     session._session_of_the_driver.cache_clear()
     assert found is spark
     assert found.conf.get("spark.sql.shuffle.partitions") == "2"
+
+
+@pytest.mark.unit
+def test_a_search_gives_spark_the_folder_that_its_nodes_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(placement, "spark", lambda *_: "a session")
+    batch = search_batches.Batch(name="one", resource="SPARK", works=())
+    settings = load_settings(spark_scratch=tmp_path)
+    context = search_batches._context(batch, 1, settings, 2)
+    assert (context.spark, context.scratch) == ("a session", tmp_path)
 
 
 @pytest.mark.unit

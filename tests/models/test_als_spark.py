@@ -1,5 +1,6 @@
 """`als` fitted by a real Spark: the same objective, and lists that hold the same promises."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from contracts.spark import spark  # noqa: F401
 
 from restock.dataset import Interactions
 from restock.evaluation import evaluate, rolling_folds
+from restock.infra.processes import free_port
 from restock.models import CannotFit, FitContext, Recommender, als_spark, create, load
 from restock.models.als import Als, ratings_of
 from restock.models.als_cpu import loss
@@ -172,6 +174,72 @@ def test_only_the_lines_of_a_whole_snapshot_are_read_in_place(tmp_path: Path) ->
     assert opened.parquet(tmp_path / "scratch").parent.name == "scratch"
 
 
+# by Spark Connect -------------------------------------------------------------------------
+CLUSTER = """
+import sys
+from pyspark.sql import SparkSession
+
+options = {
+    "spark.master": "local[2]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.connect.grpc.binding.port": sys.argv[1],
+}
+SparkSession.builder.config(map=options).getOrCreate()
+print("up", flush=True)
+sys.stdin.read()
+"""
+CLIENT = """
+import sys
+from pathlib import Path
+from pyspark.sql import SparkSession
+from contracts.orders import many
+from restock.models import CannotFit, FitContext, create
+
+spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+config = {"factors": 8, "iterations": 5, "half_life_days": 60.0, "alpha": 1.0}
+model = create("als", **config, regularisation=0.1).fit(many(), FitContext(spark=spark))
+model.save(Path(sys.argv[2]))
+spark.stop()
+try:
+    create("als").fit(many(), FitContext(spark=spark))
+except CannotFit as error:
+    print(error)
+"""
+
+
+@platform
+def test_by_spark_connect_it_is_the_same_model(tmp_path: Path) -> None:
+    """As from an editor, to a cluster: no Java here, no folder that both see."""
+    port = str(free_port())
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER, port],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert cluster.stdout and cluster.stdout.readline() == "up\n"
+        done = subprocess.run(
+            [sys.executable, "-c", CLIENT, f"sc://127.0.0.1:{port}", str(tmp_path)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAVA_HOME": "/none"},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        cluster.communicate()  # it ends with its input
+    assert done.stdout == "als: the Spark session has been stopped; connect again\n", done.stderr
+    train = many()
+    there = loss_of(load(tmp_path), train)
+    here = [loss_of(create("als", **SMALL).fit(train, FitContext(seed=n)), train) for n in range(4)]
+    assert 0.99 * min(here) < there < 1.01 * max(here)
+
+
 # what is refused --------------------------------------------------------------------------
 @pytest.mark.unit
 def test_what_is_no_session_is_refused_before_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +267,7 @@ def test_a_session_that_cannot_read_or_has_ended_is_refused(
     many().save(snapshot)
     scratch.mkdir()
     opened = Interactions.open(snapshot)
-    assert als_spark._lines(opened, spark, scratch).parent == scratch  # the folder they share
+    assert als_spark._parquet(opened, spark, scratch).parent == scratch  # the folder they share
     monkeypatch.setattr(spark.sparkContext, "_jsc", None)
     with pytest.raises(CannotFit, match="has been stopped"):
         create("als").fit(many(), FitContext(spark=spark, scratch=scratch))
