@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from restock.infra.cloud_jobs import JobNotFound, JobSpec, JobState, Phase
+from restock.infra.cloud_jobs import JobNotFound, JobRefused, JobSpec, JobState, Phase
 from restock.infra.connections import DatabricksSettings
 from restock.infra.databricks.clusters import new_cluster
 from restock.infra.settings import Settings, secret_variables
@@ -28,7 +28,7 @@ RUNNING = frozenset({"RUNNING", "TERMINATING"})
 T = TypeVar("T")
 
 
-class DatabricksRefused(ValueError):
+class DatabricksRefused(JobRefused):
     """Databricks does not do that for us, however often it is asked."""
 
 
