@@ -49,9 +49,11 @@ def databricks(
         )
         service = databricks_jobs(settings)
         job = service.start(spec)
+    if not as_json:
+        console.print(f"run {job} of {spec.name}")
     state = service.state(job)
     if not as_json:
-        console.print(f"run {job} of {spec.name}: {state.url}", soft_wrap=True)
+        console.print(state.url, soft_wrap=True)
     if not detach:
         state = follow(service, job, as_json)
     if as_json:
@@ -88,7 +90,7 @@ def follow(service: "JobService", job: str, quiet: bool) -> "JobState":
             seen = state.phase
             time.sleep(pause)
             pause = min(pause * 1.2, LOOK_SECONDS[1])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError):
         if not quiet:
             console.print(f"The run goes on; databricks jobs cancel-run {job} ends it.")
         raise

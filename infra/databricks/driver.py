@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 
 LAST_LINES = 15  # of the output, in the error of a run
 GRACE_SECONDS = 30  # for a command to end by itself when its run is cancelled
@@ -37,10 +36,14 @@ def run(words: Sequence[str]) -> None:
     while command and (found := _ASSIGNMENT.fullmatch(command[0])):
         environment[found[1]] = found[2]
         del command[0]
-    # what is imported here is found there, the cluster's pyspark among it, and so are programs
+    # what is imported here is found there, the cluster's pyspark among it
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["PYTHONUNBUFFERED"] = "1"
+    name = " ".join(command[:2])
+    if (
+        command[0] == "restock"
+    ):  # by this Python, whose environment has none of the image's programs
+        command[:1] = [sys.executable, "-m", "restock.cli"]
     last: deque[str] = deque(maxlen=LAST_LINES)
     process = subprocess.Popen(
         command,
@@ -62,7 +65,6 @@ def run(words: Sequence[str]) -> None:
         _end(process)
         raise
     if code:
-        name = " ".join(command[:2])
         raise CommandFailed(f"{name} ended with exit code {code}:\n{''.join(last)}".rstrip())
 
 

@@ -57,7 +57,7 @@ def test_a_night_runs_there_and_the_key_of_the_store_travels_by_reference(
     there = restock(*night)
     out, err = there.communicate(timeout=300)
     assert there.returncode == 0, out + err
-    assert out.startswith(f"run 41 of restock-retrain: {at.host}/jobs/runs/41\n")
+    assert out.startswith(f"run 41 of restock-retrain\n{at.host}/jobs/runs/41\n")
     assert "\nrunning\n" in out and "BE" in out and "\nsucceeded after " in out
     assert KEY not in json.dumps(at.bodies)
     assert list(published(open_store())) == ["BE"]  # in the store that both reach
@@ -79,9 +79,10 @@ def test_a_run_outlives_the_command_that_is_interrupted_or_detached(at: Workspac
     at.free.clear()
     detached = restock("--detach", "retrain")
     out, _ = detached.communicate(timeout=120)
-    assert (detached.returncode, out) == (0, f"run 41 of restock-retrain: {at.host}/jobs/runs/41\n")
+    assert (detached.returncode, out) == (0, f"run 41 of restock-retrain\n{at.host}/jobs/runs/41\n")
     followed = restock("retrain")
     assert followed.stdout and "run 42" in followed.stdout.readline()
+    assert followed.stdout.readline() == f"{at.host}/jobs/runs/42\n"
     assert followed.stdout.readline() == "waiting\n"
     followed.send_signal(signal.SIGINT)
     out, _ = followed.communicate(timeout=120)
