@@ -147,16 +147,22 @@ def test_the_openapi_document_is_kept_to_the_letter(served: Served, tmp_path: Pa
 def test_a_taken_port_and_an_unknown_market_are_said_at_once(
     served: Served, tmp_path: Path
 ) -> None:
-    def refuse(*options: str) -> str:
-        environment = {**os.environ, "RESTOCK_HOME": str(tmp_path)}
-        command = [sys.executable, "-m", "restock.cli", "serve", *options]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode == 2 and not done.stdout, done
-        return done.stderr
-
     port = served.address.rpartition(":")[2]
-    assert f"port {port}" in refuse("--port", port)
-    assert "no market 'FX' is declared; did you mean" in refuse("--port", "0", "--markets", "FX")
+    environment = {**os.environ, "RESTOCK_HOME": str(tmp_path)}
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "restock.cli", "serve", *options],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for options in (("--port", port), ("--port", "0", "--markets", "FX"))
+    ]
+    (said, taken), (nothing, unknown) = [process.communicate() for process in begun]
+    assert [process.returncode for process in begun] == [2, 2] and not said + nothing
+    assert f"port {port}" in taken and "try --port" in taken
+    assert "no market 'FX' is declared; did you mean" in unknown
 
 
 def test_the_service_listens_on_loopback_alone(served: Served) -> None:
