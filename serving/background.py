@@ -1,7 +1,7 @@
 """The process beside the server: looks for new publications, and sends what was shown.
 
 ``python -m restock.serving.background [MARKET …]`` speaks to the server that starts it (see
-``messages``), has the lowest priority, and ends when its standard input does: that is, with the
+``messages``), has a lower priority, and ends when its standard input does: that is, with the
 server, whatever ends it.
 """
 
@@ -11,6 +11,7 @@ import select
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from restock.infra.markets import MarketsError, load_markets
@@ -24,13 +25,16 @@ from restock.serving.sending import send
 
 LOOK_SECONDS = 3.0
 """Between two looks at the pointers: a new publication is served that much later."""
+NICE = 5
+"""Below the server, which wakes at once while this works on the same core (measured: as with 19);
+not so low that a busy machine keeps it from working."""
 
 logger = logging.getLogger(__name__)
 
 
 def main(markets: Sequence[str]) -> int:
     """Exit 2 when what was asked for is wrong, and say why; 0 when the server has ended."""
-    _answering_comes_first()
+    os.nice(NICE)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         settings = load_settings()
@@ -44,12 +48,13 @@ def main(markets: Sequence[str]) -> int:
     with scratch:
         Started(store=store.uri, journal=str(journal)).say()
         look = Look(store, settings, markets, Path(scratch.name))
-        while True:
-            look.round().say()
-            send_all(store, journal).say()
-            if _server_ended(LOOK_SECONDS):
-                break
-        sent = send_all(store, journal)  # the server has ended its file, or has died
+        with suppress(BrokenPipeError):  # the server was killed
+            while True:
+                look.round().say()
+                send_all(store, journal).say()
+                if _server_ended(LOOK_SECONDS):
+                    break
+        sent = send_all(store, journal)  # the file that the server has ended, or left behind
         sent.say()
     return 0
 
@@ -66,14 +71,6 @@ def send_all(store: Store, journal: Path) -> Sent:
             logger.error("exposures wait in %s: %s", journal, error)
             return Sent(lists=lists, waiting=len(files) - at, problem=problem)
     return Sent(lists=lists, waiting=0)
-
-
-def _answering_comes_first() -> None:
-    """Run when nobody else wants the core."""
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(19)
 
 
 def _check(store: Store, settings: Settings, markets: Sequence[str]) -> None:
@@ -103,5 +100,5 @@ def _server_ended(seconds: float) -> bool:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:  # the server died and hears nothing any more; all is sent
+    except BrokenPipeError:  # the server was killed: nobody hears that all is sent
         os._exit(0)
