@@ -13,6 +13,7 @@ from restock.cli import (
     link,
     logs,
     monitor,
+    nodes,
     ope,
     output,
     platform,
@@ -68,6 +69,7 @@ app.command()(logs.logs)
 app.command()(properties.properties)
 app.command()(warm.warm)
 app.command()(workers.workers)
+app.command()(nodes.nodes)
 app.add_typer(submit.app, name="submit")
 app.command()(doctor.doctor)
 app.command()(platform.up)

@@ -2,7 +2,10 @@
 
 import codecs
 import datetime as dt
+import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,6 +108,19 @@ def pairs(option: str, text: str | None, example: str) -> dict[str, str] | None:
     if not all(left.strip() and right.strip() for left, _, right in found):
         raise BadUsage(f"{option}: write it as {example}")
     return {left.strip(): right.strip() for left, _, right in found}
+
+
+def values(option: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """``name=value``, where a value that is no JSON is a text. BadUsage."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise BadUsage(f"{option} {pair!r}: write it as name=value")
+        found[name] = text
+        with suppress(ValueError):
+            found[name] = json.loads(text)
+    return found
 
 
 def words(text: str | None) -> list[str] | None:

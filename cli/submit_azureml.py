@@ -1,8 +1,5 @@
 """``restock submit azureml``: a flow as a job of Azure ML, by the work pool of that name."""
 
-import json
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,9 +55,9 @@ def azureml(
         "orders": orders,
         "markets": options.codes(markets),
         "as_of": day.isoformat() if day else None,
-        **_values("--parameter", parameter or ()),
+        **options.values("--parameter", parameter or ()),
     }
-    wanted = {"compute": compute, "instance_count": nodes, **_values("--job", job or ())}
+    wanted = {"compute": compute, "instance_count": nodes, **options.values("--job", job or ())}
     client = _client()
     run = _start(client, f"{flow}/{POOL}", _said(given), _said(wanted))
     from prefect.utilities.urls import url_for
@@ -82,19 +79,6 @@ def azureml(
         soft_wrap=True,
     )
     raise typer.Exit(0 if state.is_completed() else 1)
-
-
-def _values(option: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """``name=value``, where a value that is no JSON is a text. BadUsage."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not name or not equals:
-            raise BadUsage(f"{option} {pair!r}: write it as name=value")
-        found[name] = text
-        with suppress(ValueError):
-            found[name] = json.loads(text)
-    return found
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

@@ -48,18 +48,22 @@ class Load(NamedTuple):
     """What a cluster has to do of what workers with certain offers can do.
 
     waiting: tasks that could run at once if there were more such workers. workers: how many
-    there are. busy: names of those that have a task.
+    there are. names: theirs. busy: names of those that have a task.
     """
 
     waiting: int
     workers: int
+    names: frozenset[str]
     busy: frozenset[str]
 
 
-def serve(settings: Settings, offers: Mapping[str, float], say: Say) -> None:
+def serve(
+    settings: Settings, offers: Mapping[str, float], say: Say, name: str | None = None
+) -> None:
     """Keep workers of this node in the cluster of the settings, until Ctrl-C or SIGTERM.
 
-    offers: resources of each worker. say: told of every change. Raises NoCluster, ValueError for
+    offers: resources of each worker. say: told of every change. name: with which their names
+    begin; None: the host's and this process's. Raises NoCluster, ValueError for
     more workers than cores, or ConnectionError when the scheduler does not answer or goes away.
     """
     if settings.runner in OWN_RUNNERS:
@@ -67,7 +71,7 @@ def serve(settings: Settings, offers: Mapping[str, float], say: Say) -> None:
             f"the runner is {settings.runner!r}, which brings its own workers: name a scheduler, "
             "as in --runner tls://HOST:8786"
         )
-    node = Node(settings, [offers], say)
+    node = Node(settings, [offers], say, name)
     try:
         with suppress(asyncio.CancelledError, KeyboardInterrupt):
             asyncio.run(_serve(settings, node))
@@ -138,7 +142,13 @@ class Node:
     offers: resources of one worker after the other, from the first on again where there are more.
     """
 
-    def __init__(self, settings: Settings, offers: Sequence[Mapping[str, float]], say: Say) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        offers: Sequence[Mapping[str, float]],
+        say: Say,
+        name: str | None = None,
+    ) -> None:
         scaling = settings.dask
         most = plan(settings.cores).cores if scaling.workers_max is None else scaling.workers_max
         self._least, self._most = min(scaling.workers_min, most), most
@@ -146,6 +156,7 @@ class Node:
         self.threads = plan(settings.cores, workers=most)
         self._settings, self._offers, self._say = settings, list(map(dict, offers)), say
         self._cards = cards() if any("GPU" in one for one in offers) else 0
+        self._name = name or f"{socket.gethostname()}-{os.getpid()}"
         self._nannies: dict[str, Nanny] = {}
         self._slots: dict[str, int] = {}
         self._idle: dict[str, float] = {}  # since when
@@ -187,7 +198,7 @@ class Node:
 
         address = scheduler_address(self._settings.runner)
         parts = urlsplit(address)
-        name = f"{socket.gethostname()}-{os.getpid()}-{self._started}"
+        name = f"{self._name}-{self._started}"
         self._started += 1
         slot = min(set(range(self._most)) - {self._slots[other] for other in self._nannies})
         resources = self._offers[slot % len(self._offers)]
@@ -223,7 +234,7 @@ class Node:
 async def look(client: "Client", offers: Mapping[str, float]) -> Load:
     """What the cluster has to do now, of what workers with these offers can do."""
 
-    def count(wanted: dict[str, float], dask_scheduler: Any) -> tuple[int, int, list[str]]:
+    def count(wanted: dict[str, float], dask_scheduler: Any) -> tuple[int, list[str], list[str]]:
         # travels by value: the scheduler needs nothing of ours
 
         def suits(needs: dict[str, float] | None) -> bool:
@@ -239,7 +250,7 @@ async def look(client: "Client", offers: Mapping[str, float]) -> Load:
         waiting = sum(suits(task.resource_restrictions) for task in nowhere)
         waiting += sum(max(0, len(one.processing) - one.nthreads) for one in workers)
         busy = [str(worker.name) for worker in workers if worker.processing]
-        return waiting, len(workers), busy
+        return waiting, [str(worker.name) for worker in workers], busy
 
-    waiting, workers, busy = await client.run_on_scheduler(count, dict(offers))
-    return Load(waiting, workers, frozenset(busy))
+    waiting, names, busy = await client.run_on_scheduler(count, dict(offers))
+    return Load(waiting, len(names), frozenset(names), frozenset(busy))

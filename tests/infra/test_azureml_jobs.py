@@ -129,3 +129,44 @@ def test_a_wrong_pool_is_found(tmp_path: Path) -> None:
         check(tmp_path, None)
     assert "no deployment has the pool other" in str(found.value)
     assert "there is no job variable 'computer': did you mean compute" in str(found.value)
+
+
+# what is made once in a workspace ----------------------------------------------------------------
+RESOURCES = packaged() / "azureml" / "resources"
+
+
+def load(path: Path) -> Any:
+    """What the SDK makes of a file, by which it checks it."""
+    from azure.ai.ml import load_compute, load_environment, load_job
+
+    kinds = {"environment": load_environment, "session": load_job}
+    return kinds.get(path.stem, load_compute)(path)
+
+
+def test_what_a_workspace_needs_is_as_the_pool_names_it() -> None:
+    made = {path.stem: load(path) for path in RESOURCES.glob("*.yml")}
+    assert sorted(made) == ["compute", "compute-gpu-low", "environment", "session"]
+    pool = yaml.safe_load((packaged() / "azureml" / "pools.yaml").read_text())["azureml"]
+    assert pool["defaults"]["compute"] == made["compute"].name
+    assert pool["defaults"]["environment"] == f"azureml:{made['environment'].name}@latest"
+    assert made["session"].environment.endswith(pool["defaults"]["environment"].split(":")[1])
+    assert made["compute-gpu-low"].tier == "low_priority"
+    assert sorted(made["session"].services) == ["jupyter", "ssh", "vs_code"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("compute", {"max_instances": "many"}),
+        ("compute", {"tier": "cheap"}),
+        ("session", {"comand": "sleep"}),
+        ("environment", {"imgae": "x"}),
+    ],
+)
+def test_the_sdk_refuses_what_is_wrong_in_such_a_file(
+    tmp_path: Path, name: str, wrong: dict[str, Any]
+) -> None:
+    declared = yaml.safe_load((RESOURCES / f"{name}.yml").read_text())
+    (tmp_path / f"{name}.yml").write_text(yaml.safe_dump({**declared, **wrong}))
+    with pytest.raises(Exception, match=f"Validation|{next(iter(wrong))}"):
+        load(tmp_path / f"{name}.yml")

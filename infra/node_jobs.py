@@ -1,0 +1,164 @@
+"""Nodes of a cluster that are jobs of a service, as many as the queue asks for.
+
+A node is started while more tasks wait for each worker than the settings declare, and cancelled
+when all its workers have long had nothing to do. One that ends by itself, as a preempted one does,
+is replaced when the queue asks for it; Dask has given its tasks to others.
+"""
+
+import asyncio
+import signal
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from restock.infra.cloud_jobs import JobNotFound, JobService, JobSpec, JobState, Phase
+from restock.infra.node_workers import Load, Say, look
+from restock.infra.runners import scheduler_address, security
+from restock.infra.settings import Settings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+AGAIN_SECONDS = 60.0
+"""After two nodes in a row that ended before they were of use; after three, twice as long."""
+
+
+class ServiceAway(RuntimeError):
+    """The service does not answer; the nodes go on."""
+
+
+@dataclass
+class Node:
+    """job: its id. joined: workers of it were seen. idle: since when all of them are."""
+
+    job: str
+    joined: bool = False
+    idle: float | None = None
+
+
+class Nodes:
+    """Nodes of one kind.
+
+    between: fewest and most. spec: the job whose workers have names that begin with the given one.
+    offers: resources of its workers, by which the part of the queue is known that asks for them.
+    """
+
+    def __init__(
+        self,
+        service: JobService,
+        spec: Callable[[str], JobSpec],
+        offers: Mapping[str, float],
+        settings: Settings,
+        between: tuple[int, int],
+        say: Say,
+    ) -> None:
+        self._service, self._spec, self._offers, self._say = service, spec, offers, say
+        self._threshold = settings.dask.tasks_per_worker
+        self._patience = settings.dask.idle_seconds
+        self._least, self._most = between
+        self._nodes: dict[str, Node] = {}
+        self._useless, self._not_before = 0, 0.0
+
+    async def adapt(self, client: "Client") -> None:
+        """Start or cancel one node, if the queue asks for it. ServiceAway, JobRefused."""
+        load = await look(client, self._offers)
+        await self._note(load)
+        here = len(self._nodes)
+        coming = sum(not node.joined for node in self._nodes.values())
+        if here < self._least:
+            await self._start("to begin with")
+        elif load.waiting > self._threshold * (load.workers + coming) and here < self._most:
+            await self._start(f"{load.waiting} tasks wait for {load.workers} workers")
+        elif not load.waiting and here > self._least and (name := self._needless()):
+            await self._cancel(client, name, load)
+
+    async def close(self) -> None:
+        """Cancel all nodes: a machine that nobody uses costs."""
+        for node in self._nodes.values():
+            with suppress(ServiceAway, JobNotFound):
+                await _ask(self._service.cancel, node.job)
+
+    async def _note(self, load: Load) -> None:
+        """See which nodes have ended, have joined and have nothing to do."""
+        for name, node in list(self._nodes.items()):
+            state = await self._state(node.job)
+            if state.phase.ended:
+                del self._nodes[name]
+                self._say(
+                    f"node {name} {state.phase}" + (f": {state.reason}" if state.reason else "")
+                )
+                self._useless = 0 if node.joined else self._useless + 1
+                self._not_before = time.monotonic() + AGAIN_SECONDS * max(0, self._useless - 1)
+                continue
+            mine = {worker for worker in load.names if worker.startswith(f"{name}-")}
+            node.joined = node.joined or bool(mine)
+            if not mine or mine & load.busy:
+                node.idle = None
+            elif node.idle is None:
+                node.idle = time.monotonic()
+
+    async def _state(self, job: str) -> JobState:
+        try:
+            state: JobState = await _ask(self._service.state, job)
+        except JobNotFound as error:
+            return JobState(Phase.FAILED, str(error))
+        return state
+
+    def _needless(self) -> str | None:
+        """The newest node that was idle long enough."""
+        long_ago = time.monotonic() - self._patience
+        idle = [n for n, node in self._nodes.items() if node.idle and node.idle <= long_ago]
+        return idle[-1] if idle else None
+
+    async def _start(self, why: str) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        name = f"node-{uuid.uuid4().hex[:8]}"
+        job = await _ask(self._service.start, self._spec(name))
+        self._nodes[name] = Node(job)
+        self._say(f"node {name} started as job {job}: {why}")
+
+    async def _cancel(self, client: "Client", name: str, load: Load) -> None:
+        mine = [worker for worker in load.names if worker.startswith(f"{name}-")]
+        held: dict[str, Any] = {"names": mine, "close_workers": False, "remove": False}
+        if mine and not await client.retire_workers(**held):
+            return  # nobody could take what it holds
+        await _ask(self._service.cancel, self._nodes[name].job)
+        del self._nodes[name]
+        self._say(f"node {name} cancelled: nothing to do for {self._patience:g} s")
+
+
+async def _ask(method: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return await asyncio.to_thread(method, *arguments)
+    except OSError as error:
+        raise ServiceAway(str(error)) from error
+
+
+async def keep(settings: Settings, nodes: Nodes, seconds: float, say: Say) -> None:
+    """Adapt the nodes every so many seconds, until Ctrl-C or SIGTERM; then cancel them.
+
+    A service that is away is asked again. OSError when the scheduler does not answer. JobRefused.
+    """
+    from distributed import Client
+
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    options: dict[str, Any] = {"asynchronous": True, "set_as_default": False}
+    address, shown = scheduler_address(settings.runner), security(settings)
+    try:
+        async with Client(address, security=shown, **options) as client:
+            while True:
+                try:
+                    await nodes.adapt(client)
+                except ServiceAway as error:
+                    say(f"no answer of the service, which is asked again: {error}")
+                await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return
+    finally:
+        await nodes.close()

@@ -1,0 +1,133 @@
+"""A queue drives nodes, each a job: from none to two and back, one of them killed meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from distributed import Client
+
+from restock.infra.node_services import source
+from restock.infra.processes import free_port
+from restock.infra.settings import SettingsError, load_settings
+
+PATIENCE_SECONDS = 240
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    options = f"--host 127.0.0.1 --port {port} --dashboard-address 127.0.0.1:0"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", *options.split()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.platform
+def test_the_queue_drives_nodes_and_one_that_is_killed_is_replaced(
+    scheduler: str, tmp_path: Path
+) -> None:
+    done = tmp_path / "done"
+    done.mkdir()
+    options = f"--runner dask://{scheduler} --service local --offers GPU --min 0 --max 2"
+    said = (tmp_path / "said.txt").open("w")
+    giving = subprocess.Popen(
+        [sys.executable, "-m", "restock.cli", "nodes", *options.split()],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "RESTOCK_HOME": str(tmp_path / "home"),
+            "RESTOCK_CORES": "1",
+            "RESTOCK_DASK__IDLE_SECONDS": "2",
+        },
+        stdout=said,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        with Client(f"tcp://{scheduler}", timeout=120) as client:
+            counts, killed = _drive(client, giving.pid, str(done))
+        pieces = [tuple(map(int, path.name.split("-")[:2])) for path in done.iterdir()]
+    finally:
+        giving.terminate()
+        assert giving.wait(60) == 0
+        said.close()
+    told = (tmp_path / "said.txt").read_text()
+    assert counts[0] == counts[-1] == 0 and max(counts) == 2, (counts, told)
+    # of what the killed node had done the results are lost with it, and done again
+    lost = {number for number, node in pieces if node == killed}
+    kept = sorted(number for number, node in pieces if node != killed)
+    assert lost and kept == list(range(len(kept)))
+    assert told.count(" started as job ") == 3, told
+    assert "failed: its first node was killed by SIGKILL" in told
+    assert not psutil.pid_exists(killed)
+
+
+def _drive(client: Client, giving: int, done: str) -> tuple[list[int], int]:
+    """Keep the queue long until two nodes work, kill one, wait until it is replaced, then stop."""
+
+    def work(number: int) -> int:  # travels by value
+        import os
+        import time
+        import uuid
+        from pathlib import Path
+
+        time.sleep(0.3)
+        Path(done, f"{number}-{os.getpgid(0)}-{uuid.uuid4().hex}").touch()
+        return number
+
+    counts, killed, started = [0], 0, set[str]()
+    futures = []
+    until = time.monotonic() + PATIENCE_SECONDS
+    while len(started) < 3 or futures or counts[-1] > 0:
+        assert time.monotonic() < until, (counts, started)
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        names = {str(one["name"]).rpartition("-")[0] for one in workers}
+        started |= names
+        if counts[-1] != len(names):
+            counts.append(len(names))
+        if len(names) == 2 and not killed:
+            killed = _kill(giving)
+        if len(started) < 3:
+            pending = sum(future.status == "pending" for future in futures)
+            new = range(len(futures), len(futures) + 12 - pending)
+            futures += [
+                client.submit(work, number, resources={"GPU": 1}, pure=False) for number in new
+            ]
+        elif futures and all(future.done() for future in futures):
+            assert client.gather(futures) == list(range(len(futures)))
+            futures = []  # results that somebody wants are kept where they are
+        time.sleep(0.1)
+    return counts, killed
+
+
+def _kill(giving: int) -> int:
+    """The machine of the first node goes away, with all that runs there."""
+    node = psutil.Process(giving).children()[0]
+    os.killpg(node.pid, signal.SIGKILL)
+    return node.pid
+
+
+@pytest.mark.unit
+def test_where_nodes_come_from_is_checked_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = load_settings(home=tmp_path)
+    with pytest.raises(ValueError, match="jobs of local have no variables: compute"):
+        source("local", here, {"compute": "x"})
+    with pytest.raises(SettingsError, match="is a folder of this machine"):
+        source("azureml", here, {"compute": "gpu-low"})
+    shared = load_settings(home=tmp_path, storage="azure://shop/restock")
+    with pytest.raises(SettingsError, match="set RESTOCK_AZUREML__SUBSCRIPTION"):
+        source("azureml", shared, {"compute": "gpu-low", "environment": "azureml:restock-gpu:1"})
+    spec = source("local", here, {}).spec("node-1", "tls://h:1", "GPU")
+    assert spec.command[-6:] == ["--runner", "tls://h:1", "--offers", "GPU", "--name", "node-1"]
