@@ -18,8 +18,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 OPEN, ENDED, DAMAGED = ".open", ".lines", ".damaged"
-FULL_BYTES = 4 << 20
-"""A file is ended at this size: some 16,000 lists, what ``sending`` holds at once."""
+FULL_BYTES = 1 << 20
+"""A file is ended at this size: some 4,500 lists, what ``sending`` holds at once."""
 
 
 class Journal:

@@ -3,7 +3,6 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,18 +66,20 @@ def _read(path: Path) -> tuple[list[_Line], list[bytes]]:
 
 def _frame(lines: list[_Line]) -> pd.DataFrame:
     """A row per shown item. A published list could not have been another: propensity 1."""
-    rows: list[dict[str, Any]] = [
-        {
-            e.MARKET: line.market,
-            e.CUSTOMER: line.customer,
-            e.ITEM: item,
-            e.POSITION: position,
-            e.PROPENSITY: 1.0,
-            e.POLICY: line.policy,
-            e.TIME: line.time,
-            e.OUTCOME: "none",
-        }
+    shown = [
+        (line, position, item)
         for line in lines
         for position, item in enumerate(line.items, start=1)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            e.MARKET: [line.market for line, _, _ in shown],
+            e.CUSTOMER: [line.customer for line, _, _ in shown],
+            e.ITEM: [item for _, _, item in shown],
+            e.POSITION: [position for _, position, _ in shown],
+            e.PROPENSITY: 1.0,
+            e.POLICY: [line.policy for line, _, _ in shown],
+            e.TIME: [line.time for line, _, _ in shown],
+            e.OUTCOME: "none",
+        }
+    )
