@@ -82,10 +82,12 @@ def test_a_running_job_is_cancelled_and_so_is_its_command(
 def test_a_lost_answer_or_a_throttled_request_starts_one_run(
     at: Workspace, jobs: DatabricksJobs
 ) -> None:
+    broken = Refusal(500, "INTERNAL_ERROR", "oh")
+    broken.done = True
     at.faults = [
         Refusal(429, "REQUEST_LIMIT_EXCEEDED", "slower", Retry_After="0"),
         Refusal(503, "TEMPORARILY_UNAVAILABLE", "later", Retry_After="0"),
-        Refusal(500, "INTERNAL_ERROR", "oh"),
+        broken,
         Lost(),
     ]
     job = jobs.start(HELLO)
