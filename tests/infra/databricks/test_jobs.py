@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from contracts.databricks import TOKEN, Lost, Refusal, Workspace, workspace
 
@@ -69,14 +70,17 @@ def test_a_failure_is_told_in_the_words_of_the_command(jobs: DatabricksJobs) -> 
 def test_a_running_job_is_cancelled_and_so_is_its_command(
     at: Workspace, jobs: DatabricksJobs
 ) -> None:
-    job = jobs.start(JobSpec("long", ["sh", "-c", "touch begun; exec sleep 600"], {}))
+    job = jobs.start(
+        JobSpec("long", ["sh", "-c", "echo $$ > begun.new; mv begun.new begun; exec sleep 600"], {})
+    )
     until = time.monotonic() + PATIENCE
     while jobs.state(job).phase is not Phase.RUNNING or not (at.folder / job / "begun").exists():
         assert time.monotonic() < until
         time.sleep(0.05)
     assert jobs.log(job, 0) == ""
     jobs.cancel(job)
-    assert ended(jobs, job).phase is Phase.CANCELLED  # not before the pipe to `sleep` is closed
+    assert ended(jobs, job).phase is Phase.CANCELLED
+    assert not psutil.pid_exists(int((at.folder / job / "begun").read_text()))
 
 
 def test_a_lost_answer_or_a_throttled_request_starts_one_run(
