@@ -2,7 +2,7 @@
 
 ``python -m restock.serving.background [MARKET …]`` speaks to the server that starts it (see
 ``messages``), has a lower priority, and ends when its standard input does: that is, with the
-server, whatever ends it.
+server, whatever ends it. It sends what the server leaves behind.
 """
 
 import logging
@@ -10,6 +10,7 @@ import os
 import select
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +21,12 @@ from restock.infra.settings import Settings, SettingsError, load_settings
 from restock.infra.store import Store, StoreError, open_store
 from restock.serving.journal import ended
 from restock.serving.looking import Look
-from restock.serving.messages import Refused, Sent, Started
+from restock.serving.messages import GOODBYE, Refused, Sent, Started
 from restock.serving.sending import send
 
 LOOK_SECONDS = 3.0
 """Between two looks at the pointers: a new publication is served that much later."""
+GONE_SECONDS = 30.0
 NICE = 5
 """Below the server, which wakes at once while this works on the same core (measured: as with 19);
 not so low that a busy machine keeps it from working."""
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 def main(markets: Sequence[str]) -> int:
     """Exit 2 when what was asked for is wrong, and say why; 0 when the server has ended."""
     os.nice(NICE)
+    server = os.getppid()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         settings = load_settings()
@@ -54,7 +57,9 @@ def main(markets: Sequence[str]) -> int:
                 send_all(store, journal).say()
                 if _server_ended(LOOK_SECONDS):
                     break
-        sent = send_all(store, journal)  # the file that the server has ended, or left behind
+        if sys.stdin.buffer.read() != GOODBYE:
+            _wait_until_gone(server)  # until then the file that it leaves behind is its own
+        sent = send_all(store, journal)
         sent.say()
     return 0
 
@@ -71,6 +76,13 @@ def send_all(store: Store, journal: Path) -> Sent:
             logger.error("exposures wait in %s: %s", journal, error)
             return Sent(lists=lists, waiting=len(files) - at, problem=problem)
     return Sent(lists=lists, waiting=0)
+
+
+def _wait_until_gone(server: int) -> None:
+    """A killed process closes its files one after the other: our input first, its journal later."""
+    until = time.monotonic() + GONE_SECONDS
+    while os.getppid() == server and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _check(store: Store, settings: Settings, markets: Sequence[str]) -> None:

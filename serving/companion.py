@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from restock.serving.messages import MESSAGES, Message, Refused, Started
+from restock.serving.messages import GOODBYE, MESSAGES, Message, Refused, Started
 
 RESTART_SECONDS = 5.0
 DRAIN_SECONDS = 30.0
@@ -47,7 +48,9 @@ class Companion:
         self._ending.set()
         process = self._process
         assert process.stdin is not None
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has died just now
+            process.stdin.write(GOODBYE)
+            process.stdin.close()
         try:
             process.wait(timeout=DRAIN_SECONDS)
         except subprocess.TimeoutExpired:
