@@ -77,10 +77,11 @@ class Configuration(Options, BaseJobConfiguration):
         shared: dict[str, str] = {}
         if self.compute != LOCAL:  # whose nodes have all that the worker has
             shared = job_environment(load_settings())
-            if urlsplit(self.env[API_URL]).hostname in LOOPBACK_HOSTS:
+            url = self.env.get(API_URL) or "http://localhost"
+            if urlsplit(url).hostname in LOOPBACK_HOSTS:
                 raise ValueError(
-                    f"nodes of Azure ML cannot reach the Prefect server at {self.env[API_URL]}: "
-                    "name one that they reach in RESTOCK_PREFECT__API_URL"
+                    f"nodes of Azure ML cannot reach the Prefect server at {url}: name one that "
+                    "they reach in RESTOCK_PREFECT__API_URL"
                 )
         kept = {
             name: value

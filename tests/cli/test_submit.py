@@ -1,10 +1,15 @@
 """What ``restock submit`` refuses before it asks anybody."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from typer.testing import CliRunner
 
 from restock.cli.main import app
 from restock.cli.output import BadUsage
+from restock.cli.submit_azureml import _start
+from restock.infra.work_pools import Pool
 
 pytestmark = pytest.mark.unit
 
@@ -22,3 +27,41 @@ def test_wrong_usage_is_told_at_once(arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["submit", "azureml", *arguments])
     assert isinstance(done.exception, BadUsage)
     assert said in str(done.exception)
+
+
+class Server:
+    """Has one deployment, and starts nothing."""
+
+    def read_deployment_by_name(self, name: str) -> Any:
+        takes = {"properties": {"orders": {}, "markets": {}}}
+        said = {"instance_count": 3}
+        return SimpleNamespace(
+            work_pool_name="azureml", parameter_openapi_schema=takes, job_variables=said
+        )
+
+    def read_work_pool(self, name: str) -> Any:
+        pool = Pool(
+            type="azure-ml", defaults={"compute": "restock-cpu", "environment": "azureml:x"}
+        )
+        return SimpleNamespace(name=name, base_job_template=pool.template(), status="READY")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "job", "said"),
+    [
+        ({"marktes": ["FR"]}, {}, "takes no marktes: it has orders, markets"),
+        (
+            {},
+            {"instance_cuont": 3},
+            "'instance_cuont': did you mean instance_count?",
+        ),
+        ({}, {"instance_count": "many"}, "instance_count 'many': Input should be a valid integer"),
+        ({}, {"low_priority": True}, "restock-cpu is of low priority or not since it was made"),
+        ({}, {"env": {"PREFECT_API_KEY": "x"}}, "PREFECT_API_KEY is a secret"),
+    ],
+)
+def test_what_the_deployment_does_not_know_is_told_before_a_run_is_made(
+    parameters: dict[str, Any], job: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadUsage, match=said):
+        _start(Server(), "retrain/azureml", parameters, job)

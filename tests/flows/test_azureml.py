@@ -54,10 +54,10 @@ class Pool:
         found = []
         for process in psutil.Process(self.worker.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                script = "restock.infra.azureml" in process.cmdline()
+                script = "restock.infra.azureml" in process.cmdline()  # which a zombie has not
                 if script and process.environ().get("PREFECT__FLOW_RUN_ID") == run:
                     found.append(process)
-        return [one for one in found if one.status() != psutil.STATUS_ZOMBIE]
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +148,7 @@ def test_a_job_that_is_killed_crashes_its_run_and_one_that_is_cancelled_ends(
     pool: Pool, state: Callable[[str], Any], orders: Path
 ) -> None:
     killed, cancelled = pool.detached(orders), pool.detached(orders)
-    until(lambda: state(killed).is_running())
-    (node,) = pool.nodes(killed)
+    (node,) = until(lambda: pool.nodes(killed))
     os.killpg(node.pid, signal.SIGKILL)  # the machine, with all that ran there
     until(lambda: state(cancelled).is_running())
     subprocess.run(
@@ -165,9 +164,3 @@ def test_a_job_that_is_killed_crashes_its_run_and_one_that_is_cancelled_ends(
     until(lambda: state(cancelled).is_final())
     assert state(cancelled).is_cancelled()
     until(lambda: not pool.nodes(cancelled))
-
-
-def test_what_the_flow_does_not_take_is_said_at_once(pool: Pool) -> None:
-    done = pool.submit("retrain", "--job", "compute=local", "-p", "marktes=FR")
-    assert done.returncode == 2, done.stderr
-    assert "retrain/azureml takes no marktes: it has orders, markets" in done.stderr
