@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -148,8 +147,11 @@ def test_a_job_that_is_killed_crashes_its_run_and_one_that_is_cancelled_ends(
     pool: Pool, state: Callable[[str], Any], orders: Path
 ) -> None:
     killed, cancelled = pool.detached(orders), pool.detached(orders)
-    (node,) = until(lambda: pool.nodes(killed))
-    os.killpg(node.pid, signal.SIGKILL)  # the machine, with all that ran there
+    until(lambda: state(killed).is_running())
+    (node,) = pool.nodes(killed)
+    for process in (*node.children(recursive=True), node):  # the machine, with all that ran there
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     until(lambda: state(cancelled).is_running())
     subprocess.run(
         [sys.executable, "-m", "prefect", "flow-run", "cancel", cancelled],
