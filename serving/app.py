@@ -27,6 +27,9 @@ from restock.serving.metrics import CONTENT_TYPE, Measured, Metrics
 from restock.serving.shelf import Shelf
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+CUSTOMER_PATTERN = "^[^\\x00-\\x1f\\x7f\ufffd]*[^\\x00-\\x1f\\x7f\ufffd/]$"
+"""No control characters, nothing that was no UTF-8, no slash at the end: an id that is nobody's
+would be logged as a customer."""
 LIST = "/markets/{market}/customers/{customer:path}"
 _NOT_CACHED = {"Cache-Control": "no-store"}  # a list that a cache answers would not be logged
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -59,7 +62,11 @@ def create_app(shelf: Shelf, journal: Journal, lifespan: Lifespan | None = None)
         market: Annotated[str, Path(description="Code of the market, as in FR.")],
         customer: Annotated[
             str,
-            Path(description="Id of the customer, as in the orders.", min_length=1, max_length=200),
+            Path(
+                description="Id of the customer, as in the orders.",
+                max_length=200,
+                pattern=CUSTOMER_PATTERN,
+            ),
         ],
         ask: Annotated[Ask, Query()],
     ) -> Response:
@@ -89,6 +96,7 @@ def create_app(shelf: Shelf, journal: Journal, lifespan: Lifespan | None = None)
         """What is served, market by market."""
         return _states(shelf)
 
+    @app.head("/health", include_in_schema=False)  # load balancers ask like this
     @app.get(
         "/health",
         responses={503: {"model": Health, "description": "It has nothing to answer with yet."}},
@@ -100,6 +108,7 @@ def create_app(shelf: Shelf, journal: Journal, lifespan: Lifespan | None = None)
         response.status_code = 503 if found.status in ("starting", "empty") else 200
         return found
 
+    @app.head("/health/live", include_in_schema=False)
     @app.get("/health/live", operation_id="alive")
     async def alive() -> Alive:
         """Liveness: the process answers."""
@@ -142,10 +151,13 @@ def _health(shelf: Shelf) -> Health:
     status: Status = "empty" if shelf.looked else "starting"
     if shelf.lists:
         status = "degraded" if shelf.problems else "ready"
+    problems = shelf.problems
+    if status == "empty" and not problems:
+        problems = {"store": "nothing is published in it yet: run restock retrain"}
     return Health(
         status=status,
         markets=_states(shelf),
-        problems=shelf.problems,
+        problems=problems,
         looked_seconds_ago=None if ago is None else round(ago, 1),
         exposures_waiting=shelf.waiting,
     )
@@ -163,6 +175,8 @@ def _sentence(fault: dict[str, Any]) -> str:
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         return f"unknown parameter {name}; {hint}"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{name} holds a control character, is not UTF-8, or ends with a slash"
     said = repr(fault["input"])
     return f"{name} is {said if len(said) <= 50 else said[:50] + '…'}: {fault['msg']}"
 

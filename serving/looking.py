@@ -64,7 +64,8 @@ class Look:
         return Looked(problems=problems)
 
     def _list(self) -> None:
-        if self._all and time.monotonic() >= self._listed + AGAIN_SECONDS:
+        due = not self._markets or time.monotonic() >= self._listed + AGAIN_SECONDS
+        if self._all and due:
             self._markets = tuple({*self._markets, *published_markets(self._store)})
             self._listed = time.monotonic()
 

@@ -78,6 +78,9 @@ def test_a_look_that_nobody_is_shown_is_not_written_down(
         ("/markets/NL/customers/A", 404, "nothing is published in 'NL' here; served is FR"),
         ("/markets/fr/customers/A", 404, "served is FR"),
         ("/markets/FR/customers/", 422, "customer"),
+        ("/markets/FR/customers/A/", 422, "ends with a slash"),
+        ("/markets/FR/customers/A%00", 422, "a control character"),
+        ("/markets/FR/customers/%FF", 422, "is not UTF-8"),
         ("/markets/FR/customers/" + 300 * "x", 422, "at most 200"),
         ("/markets/FR/customers/A?k=0", 422, "k is '0'"),
         ("/markets/FR/customers/A?k=-1", 422, "k is '-1'"),
@@ -107,6 +110,12 @@ def test_all_is_read_only(client: TestClient) -> None:
         assert answer.headers["allow"] == "GET"
 
 
+def test_load_balancers_may_ask_for_the_head_of_health(client: TestClient, tmp_path: Path) -> None:
+    assert client.head("/health").status_code == 200
+    assert client.head("/health/live").status_code == 200
+    assert client.head("/markets/FR/customers/A").status_code == 405 and shown(tmp_path) == []
+
+
 def test_what_cannot_be_written_down_is_not_answered(
     client: TestClient, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +135,8 @@ def test_health_says_what_is_there_and_what_is_wrong(journal: Journal, shelf: Sh
     assert (starting.status_code, starting.json()["status"]) == (503, "starting")
     assert client.get("/markets/FR/customers/A").status_code == 503
     assert client.get("/health/live").status_code == 200
+    empty.hear(Looked(problems={}))
+    assert "run restock retrain" in client.get("/health").json()["problems"]["store"]
     empty.hear(Looked(problems={"FR": "nothing is published"}))
     assert client.get("/health").json()["status"] == "empty"
     assert client.get("/markets/FR/customers/A").status_code == 404

@@ -155,3 +155,13 @@ def test_without_names_all_markets_are_served_new_ones_too(
     assert stage.round() == 0  # listing a store takes long: not at each look
     monkeypatch.setattr(looking, "AGAIN_SECONDS", 0.0)
     assert stage.round() == 1 and stage.served == {"DE": "run-0", "FR": "run-0"}
+
+
+def test_what_is_published_first_is_served_at_the_next_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(tmp_path, capsys)
+    (stage.store.root / "publications").rename(stage.store.root / "aside")
+    assert stage.round() == 0
+    (stage.store.root / "aside").rename(stage.store.root / "publications")
+    assert stage.round() == 1
