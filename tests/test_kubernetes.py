@@ -109,6 +109,13 @@ def test_every_file_and_every_image_is_in_its_kustomization() -> None:
     assert COMPOSE["postgres"]["image"] == "postgres:17"
 
 
+def test_what_a_component_brings_lands_where_its_base_does() -> None:
+    base, pools = (yaml.safe_load(path.read_text()) for path in KUSTOMIZATIONS)
+    assert pools["kind"] == "Component" and base["namespace"] == "restock"
+    for key in ("namespace", "labels"):  # kustomize gives it nothing of its base's
+        assert pools[key] == base[key], key
+
+
 def test_a_service_finds_the_pod_that_has_its_name_and_port() -> None:
     for service in of("Service"):
         name = service["metadata"]["name"]
@@ -120,6 +127,8 @@ def test_a_service_finds_the_pod_that_has_its_name_and_port() -> None:
     assert named("StatefulSet", "postgres")["spec"]["serviceName"] == "postgres"
     for budget in of("PodDisruptionBudget"):
         assert selected(budget["spec"]["selector"]["matchLabels"]) == {"serve"}
+        # no pod of it is ready before the first night, and nodes are to be drained then too
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
 def hosts_and_ports() -> Iterator[tuple[str, str, int]]:
