@@ -5,16 +5,18 @@ a double underscore goes one level down), then in ``restock.toml`` of the workin
 or the file that ``RESTOCK_CONFIG`` names, then here. Secrets come by environment only.
 """
 
+import json
 import os
 import re
 import tomllib
 from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as NoJson
 
 from restock.infra import debugger, logs
 from restock.infra.connections import (
@@ -34,6 +36,7 @@ from restock.kernels import policy
 PREFIX = "RESTOCK_"
 CONFIG_VARIABLE = "RESTOCK_CONFIG"
 CONFIG_FILE = "restock.toml"
+_LIST = 'write it as a JSON list, as in ["A"]'
 _RUNNER = re.compile(r"^(threads|dask|(dask|tls)://[A-Za-z0-9._-]+:\d{1,5})$")
 
 
@@ -164,6 +167,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(dict(one)) for one in error.errors())) from None
+    except NoJson as error:
+        raise SettingsError(_explain_no_json(error)) from None
 
 
 class _TomlSource(PydanticBaseSettingsSource):
@@ -247,7 +252,33 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown setting {key}; {_nearest(key)}"
     text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "tuple_type":
+        text = _LIST
     return f"setting {key} ({variable(key)}): {text}"
+
+
+def _explain_no_json(error: NoJson) -> str:
+    """Which variable it is and how to write it: pydantic names the section alone."""
+    for section, field in Settings.model_fields.items():
+        about = field.annotation
+        if not (isinstance(about, type) and issubclass(about, BaseModel)):
+            continue
+        if _is_no_json(variable(section)):
+            keys = ", ".join(variable(f"{section}.{inner}") for inner in about.model_fields)
+            return f"{variable(section)} is a section, not a setting: it has {keys}"
+        for inner, one in about.model_fields.items():
+            name = variable(f"{section}.{inner}")
+            if get_origin(one.annotation) is tuple and _is_no_json(name):
+                return f"setting {section}.{inner} ({name}): {_LIST}"
+    return str(error)
+
+
+def _is_no_json(name: str) -> bool:
+    try:
+        json.loads(os.environ.get(name) or "null")
+    except ValueError:
+        return True
+    return False
 
 
 def _refuse_unknown_variables() -> None:

@@ -105,6 +105,10 @@ def test_a_wrong_file_says_what_would_be_right(home: Path, text: str, why: str) 
         ("RESTOCK_PREFECT__API_ULR", "x", "prefect.api_ulr; did you mean prefect.api_url"),
         ("RESTOCK_WHATEVER", "x", "known settings: home, storage"),
         ("RESTOCK_CORES", "many", "RESTOCK_CORES"),
+        ("RESTOCK_DATABRICKS__SECRETS", "A", r"\(RESTOCK_DATABRICKS__SECRETS\): .*JSON list, as"),
+        ("RESTOCK_ALERTS__BLOCKS", "[a]", r"\(RESTOCK_ALERTS__BLOCKS\): .*JSON list, as"),
+        ("RESTOCK_DATABRICKS__SECRETS", '"A"', r"\(RESTOCK_DATABRICKS__SECRETS\): .*JSON list, as"),
+        ("RESTOCK_PREFECT", "x", "RESTOCK_PREFECT is a section.* it has RESTOCK_PREFECT__API_URL"),
     ],
 )
 def test_a_wrong_variable_says_what_would_be_right(
