@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from restock.infra.cloud_jobs import JobRefused
 from restock.infra.connections import DatabricksSettings
+from restock.infra.databricks.sign_in import DatabricksRefused
 
 if TYPE_CHECKING:
     from databricks.sdk.service import compute
 
 
-class NoImage(JobRefused):
+class NoImage(DatabricksRefused):
     """A new cluster needs an image, and the settings name none."""
 
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from restock.infra.cloud_jobs import JobNotFound, JobRefused, JobSpec, JobState, Phase
+from restock.infra.cloud_jobs import JobNotFound, JobSpec, JobState, Phase
 from restock.infra.connections import DatabricksSettings
 from restock.infra.databricks.clusters import new_cluster
+from restock.infra.databricks.sign_in import DatabricksRefused, sign_in
 from restock.infra.settings import Settings, secret_variables
 from restock.models.requirements import check_extras
 
@@ -28,27 +29,17 @@ RUNNING = frozenset({"RUNNING", "TERMINATING"})
 T = TypeVar("T")
 
 
-class DatabricksRefused(JobRefused):
-    """Databricks does not do that for us, however often it is asked."""
-
-
 def databricks_jobs(settings: Settings) -> "DatabricksJobs":
     """The workspace that Databricks' own settings name: environment, profile, Azure identity.
 
-    Raises ImportError without the extra, DatabricksRefused when there is no identity.
+    Raises ImportError without the extra; DatabricksRefused when there is no identity, no image for
+    new clusters, or no answer from the workspace.
     """
     check_extras("Databricks", {"databricks.sdk": "databricks"})
-    from databricks.sdk import WorkspaceClient
-
-    try:
-        client = WorkspaceClient(product="restock", product_version="0")
-    except ValueError as error:
-        raise DatabricksRefused(
-            "no Databricks workspace is configured: set DATABRICKS_HOST, and sign in "
-            f"(DATABRICKS_TOKEN, a profile, or the Azure identity) ({error})"
-        ) from error
     secrets = {*settings.databricks.secrets, *secret_variables(settings)}
-    return DatabricksJobs(client, settings.databricks, secrets)
+    if settings.databricks.cluster is None:
+        new_cluster(settings.databricks, secrets)  # what it lacks is told before anybody is asked
+    return DatabricksJobs(sign_in(), settings.databricks, secrets)
 
 
 class DatabricksJobs:
