@@ -66,6 +66,7 @@ def azureml(
         f"{run.name}: {url_for('flow-run', obj_id=run.id)}", highlight=False, soft_wrap=True
     )
     if detach:
+        console.print(str(run.id))
         _aside(run)
         return
     try:
@@ -86,7 +87,7 @@ def _said(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _client() -> Any:
-    """Of the server that stands. BadUsage where there is none: no job could reach one of ours."""
+    """Of the server that stands. BadUsage where there is none, ConnectionError when it is away."""
     from restock.infra.prefect_env import configure
     from restock.infra.settings import SettingsError, load_settings
 
@@ -96,9 +97,15 @@ def _client() -> Any:
         raise BadUsage(
             "there is no Prefect server: name one that the nodes reach in RESTOCK_PREFECT__API_URL"
         )
+    from httpx import TransportError
     from prefect.client.orchestration import get_client
 
-    return get_client(sync_client=True)
+    client = get_client(sync_client=True)
+    try:
+        client.hello()
+    except TransportError as error:
+        raise ConnectionError(f"the Prefect server {url} does not answer: {error}") from None
+    return client
 
 
 def _start(
@@ -123,7 +130,10 @@ def _start(
         check_variables({**defaults, **found.job_variables, **wanted})
     if pool.status != "READY":
         errors.print(
-            f"no worker polls the pool {pool.name} yet: prefect worker start --pool {pool.name}"
+            f"no worker polls the pool {pool.name} yet, so that the run waits for this: "
+            + _prefect(f"worker start --pool {pool.name}"),
+            highlight=False,
+            soft_wrap=True,
         )
     try:
         run: FlowRun = client.create_flow_run_from_deployment(
@@ -145,8 +155,16 @@ def _follow(client: Any, run: "FlowRun") -> None:
 
 
 def _aside(run: "FlowRun") -> None:
+    cancel = _prefect(f"flow-run cancel {run.id}")
     errors.print(
-        f"it runs on: restock logs {run.id} -f\nto cancel it: prefect flow-run cancel {run.id}",
+        f"it runs on: restock logs {run.id} -f\nto cancel it: {cancel}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _prefect(command: str) -> str:
+    """A command of Prefect's own, which does not know our settings."""
+    from prefect.settings import PREFECT_API_URL
+
+    return f"PREFECT_API_URL={PREFECT_API_URL.value()} prefect {command}"

@@ -31,6 +31,7 @@ from restock.infra.settings import SettingsError, load_settings
 from restock.infra.work_pools import make_pools, pools_of
 
 SCHEDULED_SECONDS = 90.0
+OTHER_FLOWS = "a folder that is not about every market is applied with --other-flows"
 
 
 def deploy(folder: Path, declared: PrefectFile) -> list[str]:
@@ -123,7 +124,8 @@ def _wait_for_runs(client: Any, declared: PrefectFile) -> list[str]:
                 "log, and try `restock doctor` (sqlalchemy 2.1 is one known cause)"
             )
         time.sleep(0.5)
-    return sorted(names.values())
+    ours = {one.name for one in declared.deployments}
+    return sorted(name for name in names.values() if name.partition("/")[2] in ours)
 
 
 def main() -> int:
@@ -141,11 +143,15 @@ def main() -> int:
     folder = (arguments.folder or packaged()).absolute()
     if not folder.exists():
         folder = packaged() / arguments.folder
+    unexpected = folder.is_dir() and folder != packaged() and not arguments.other_flows
     try:
         settings = load_settings()
         url = configure(settings, console="WARNING")
         declared = check(folder, None if arguments.other_flows else load_markets(settings))
-    except (DeploymentsError, SettingsError, ValueError) as error:
+    except DeploymentsError as error:
+        print(error, *([OTHER_FLOWS] if unexpected else []), sep="\n", file=sys.stderr)
+        return 2
+    except (SettingsError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     if arguments.check:

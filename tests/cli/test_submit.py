@@ -1,5 +1,9 @@
 """What ``restock submit`` refuses before it asks anybody."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +13,13 @@ from typer.testing import CliRunner
 from restock.cli.main import app
 from restock.cli.output import BadUsage
 from restock.cli.submit_azureml import _start
+from restock.infra.processes import free_port
 from restock.infra.work_pools import Pool
 
-pytestmark = pytest.mark.unit
+unit = pytest.mark.unit
 
 
+@unit
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -27,6 +33,19 @@ def test_wrong_usage_is_told_at_once(arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["submit", "azureml", *arguments])
     assert isinstance(done.exception, BadUsage)
     assert said in str(done.exception)
+
+
+@pytest.mark.platform
+def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/api"
+    done = subprocess.run(
+        [sys.executable, "-m", "restock.cli", "submit", "azureml", "retrain"],
+        env={**os.environ, "RESTOCK_PREFECT__API_URL": url, "RESTOCK_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"the Prefect server {url} does not answer" in done.stderr
 
 
 class Server:
@@ -46,6 +65,7 @@ class Server:
         return SimpleNamespace(name=name, base_job_template=pool.template(), status="READY")
 
 
+@unit
 @pytest.mark.parametrize(
     ("parameters", "job", "said"),
     [

@@ -45,7 +45,7 @@ class Pool:
         done = self.submit("retrain", "--orders", str(orders), "--job", "compute=local", "--detach")
         assert done.returncode == 0, done.stderr
         found = re.search(r"prefect flow-run cancel (\S+)", done.stderr)
-        assert found, done.stderr
+        assert found and done.stdout.split() == [found[1]], done.stdout + done.stderr
         return found[1]
 
     def nodes(self, run: str) -> list[psutil.Process]:
