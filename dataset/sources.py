@@ -127,7 +127,7 @@ def headers(
     found = {}
     for path in _paths(source):
         with _opening(path):
-            if _kind(path) == "Parquet":
+            if file_kind(path) == "Parquet":
                 found[str(path)] = list(pq.read_schema(path).names)
             else:
                 found[str(path)] = _csv_names(path, delimiter, encoding)
@@ -139,7 +139,7 @@ def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     paths: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _kind(file))
+            inside = sorted(file for file in path.rglob("*") if file_kind(file))
             if not inside:
                 raise BadOrders(str(path), "no Parquet or CSV file in this folder", _CHECK_PATH)
             paths += inside
@@ -158,7 +158,8 @@ def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
 _CHECK_PATH = "check the path"
 
 
-def _kind(path: Path) -> str | None:
+def file_kind(path: Path) -> str | None:
+    """``Parquet`` or ``CSV`` by the name of a file; None: it holds no orders."""
     name = path.name.lower()
     if name.endswith((".parquet", ".pq")):
         return "Parquet"
@@ -182,7 +183,7 @@ def _repeated(paths: Sequence[Path]) -> set[Path]:
 
 def _open(path: Path, delimiter: str, encoding: str) -> Opened:
     with _opening(path):
-        parquet = _kind(path) == "Parquet"
+        parquet = file_kind(path) == "Parquet"
         lines = _parquet(path) if parquet else _csv(path, delimiter, encoding)
         hand_back()
         return Opened(str(path), lines, typed=parquet)
@@ -191,7 +192,7 @@ def _open(path: Path, delimiter: str, encoding: str) -> Opened:
 @contextmanager
 def _opening(path: Path) -> Iterator[None]:
     """Refuse what is no file of orders; what goes wrong while it is read names file and remedy."""
-    kind = _kind(path)
+    kind = file_kind(path)
     if not path.is_file():
         raise BadOrders(str(path), "there is no such file", _CHECK_PATH)
     if kind is None:

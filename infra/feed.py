@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from restock.infra.ingestion import Ingested, ingest
 from restock.infra.markets import Markets
+from restock.infra.orders_source import orders_here
 from restock.infra.schedule import scheduled_day
 from restock.infra.store import Store
 
@@ -32,15 +34,16 @@ def take_in(
     if as_of == "scheduled":
         # the bundled orders have no newer day than their last
         as_of = scheduled_day(declared, group) if orders else None
-    ingested = ingest(
-        store,
-        orders,
-        as_of=as_of,
-        reading=reading,
-        country_names=declared.feed_names,
-        time_zones={code: market.time_zone for code, market in declared.items()},
-        rates={code: market.rate for code, market in declared.items()},
-    )
+    with orders_here(orders) if orders else nullcontext() as path:
+        ingested = ingest(
+            store,
+            path,
+            as_of=as_of,
+            reading=reading,
+            country_names=declared.feed_names,
+            time_zones={code: market.time_zone for code, market in declared.items()},
+            rates={code: market.rate for code, market in declared.items()},
+        )
     wanted = list(markets) if markets else None
     if group is not None:
         wanted = [code for code in declared.in_group(group) if code in ingested.markets]
