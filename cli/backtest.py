@@ -70,10 +70,10 @@ def backtest(
         "markets": options.codes(markets),
         "models": options.words(models),
         "windows": windows,
-        "ages": _days(ages),
+        "ages": ages_in_days(ages),
         "as_of": options.day(as_of),
         "instead": instead,
-        "since": _since(since),
+        "since": since_day(since),
         "reading": options.reading(columns, time_format, delimiter, encoding) or None,
     }
     parameters = {name: value for name, value in wanted.items() if value is not None}
@@ -102,7 +102,7 @@ def _flow() -> Any:
     return backtest
 
 
-def _days(text: str | None) -> list[int] | None:
+def ages_in_days(text: str | None) -> list[int] | None:
     """Ages in days. BadUsage says how to write them."""
     words = options.words(text)
     if words is None or text is None:
@@ -114,7 +114,7 @@ def _days(text: str | None) -> list[int] | None:
     return [int(word) for word in words]
 
 
-def _since(text: str | None) -> dt.date | None:
+def since_day(text: str | None) -> dt.date | None:
     if text is None:
         return None
     try:

@@ -1,11 +1,12 @@
 """``restock submit databricks``: a command on the driver of a Databricks cluster."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restock.cli.output import JSON, BadUsage, bad_input, console, errors, print_json
+from restock.cli.elsewhere import check
+from restock.cli.output import JSON, bad_input, console, errors, print_json
 
 if TYPE_CHECKING:
     from restock.infra.cloud_jobs import JobService, JobState
@@ -41,7 +42,7 @@ def databricks(
     from restock.infra.job_environment import job_environment
     from restock.infra.settings import load_settings
 
-    check(command)
+    check(command, COMMANDS)
     with bad_input(ValueError, ImportError):
         settings = load_settings()
         spec = JobSpec(
@@ -59,24 +60,6 @@ def databricks(
     if as_json:
         print_json({"run": job, **state._asdict()})
     raise typer.Exit(0 if detach or state.phase == "succeeded" else 1)
-
-
-def check(command: list[str]) -> None:
-    """BadUsage, or click's own, for what the command would refuse: told before a cluster starts."""
-    from typer.main import get_group
-
-    from restock.cli.main import app
-
-    name, *arguments = command
-    if name not in COMMANDS:
-        raise BadUsage(f"{name} does not run on Databricks: only {', '.join(COMMANDS)} do")
-    with get_group(app).commands[name].make_context(name, arguments) as context:
-        orders: Any = context.params.get("orders")
-    if orders is not None and "://" not in orders and not orders.startswith("/"):
-        raise BadUsage(
-            f"--orders {orders} is a file of this machine: name one that the cluster sees, as in "
-            "/Volumes/CATALOG/SCHEMA/VOLUME/orders.parquet or azure://ACCOUNT/CONTAINER/orders"
-        )
 
 
 def follow(service: "JobService", job: str, quiet: bool) -> "JobState":

@@ -13,8 +13,9 @@ from contracts.azurite import ACCOUNT, KEY, azurite  # noqa: F401
 from contracts.databricks import TOKEN, Workspace, workspace
 from contracts.nights import published, write_orders
 
-from restock.cli import submit_databricks
+from restock.cli.elsewhere import check
 from restock.cli.output import BadUsage
+from restock.cli.submit_databricks import COMMANDS
 from restock.dataset import load_sample
 from restock.infra.store import open_store
 
@@ -53,7 +54,9 @@ def test_a_night_runs_there_and_the_key_of_the_store_travels_by_reference(
     at.secrets["restock", "RESTOCK_AZURE__CONNECTION_STRING"] = azurite
     frame = load_sample().orders
     orders = write_orders(tmp_path / "orders.parquet", frame[frame["market"] == "BE"])
-    night = ("retrain", "--markets", "BE", "--orders", str(orders), "--runner", "threads")
+    open_store(f"azure://{ACCOUNT}/shop").put_file("raw/orders.parquet", orders)
+    address = f"azure://{ACCOUNT}/shop/raw/orders.parquet"
+    night = ("retrain", "--markets", "BE", "--orders", address, "--runner", "threads")
     there = restock(*night)
     out, err = there.communicate(timeout=300)
     assert there.returncode == 0, out + err
@@ -65,7 +68,7 @@ def test_a_night_runs_there_and_the_key_of_the_store_travels_by_reference(
 
 @pytest.mark.platform
 def test_what_fails_there_fails_here_with_its_reason(at: Workspace) -> None:
-    done = restock("--json", "retrain", "--orders", "/nowhere/orders.parquet")
+    done = restock("--json", "retrain", "--orders", "/Volumes/nowhere/orders.parquet")
     out, err = done.communicate(timeout=120)
     assert done.returncode == 1, err
     told = json.loads(out)
@@ -94,19 +97,62 @@ def test_a_run_outlives_the_command_that_is_interrupted_or_detached(at: Workspac
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["up"], "up does not run on Databricks: only retrain, search"),
-        (["retrain", "--orders", "mine.parquet"], "--orders mine.parquet is a file of this mach"),
+        ("up", "up does not run on Databricks: only retrain, search"),
+        ("retrain --detach", "come before the command, as in restock submit databricks --detach"),
+        ("retrain --as-of yesterday", "--as-of 'yesterday' is no date: write it as 2011-12-01"),
+        ("retrain --markets Q", "--markets: 'Q' is no market code"),
+        ("retrain --markets QQ", "no market 'QQ' is declared"),
+        ("retrain --runner nonsense", "'nonsense' is no runner: use threads, dask"),
+        ("retrain --delimiter tab", "--delimiter 'tab' is not one character"),
+        ("search --budget 10x", "--budget '10x' is no time"),
+        ("search --families sarr", "sarr"),
+        ("search --on als=TPU", "TPU"),
+        ("backtest --since spring", "--since 'spring' is no date"),
+        ("backtest --ages young", "--ages 'young': write days"),
+        ("backtest --models reorderr", "reorderr"),
+        ("workers", "workers join a scheduler: name it"),
+        ("workers --runner dask", "workers join a scheduler: name it"),
+        ("workers --runner tls://10.0.0.1:8786 --offers TPU", "there is no resource 'TPU'"),
+        ("retrain --orders mine.parquet", "--orders mine.parquet is a file of this machine"),
+        ("retrain --orders /home/me/orders.parquet", "--orders .* is a file of this machine"),
+        ("retrain --orders /Volumesque/o.csv", "--orders .* is a file of this machine"),
+        ("retrain --eligibility README.md", "--eligibility README.md is a file of this machine"),
+        ("retrain --eligibility https://shop/table.csv", "--eligibility .* is a file of this"),
     ],
 )
 def test_what_cannot_run_there_is_told_before_a_cluster_starts(
-    words: list[str], message: str
+    words: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(BadUsage, match=message):
-        submit_databricks.check(words)
+        check(words.split(), COMMANDS)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "words",
+    [
+        "retrain --markets FR --orders /Volumes/a/b/c/d.parquet --as-of 2011-12-01",
+        "retrain --orders azure://shop/orders --eligibility /dbfs/mnt/eligible.csv",
+        "search --budget 10m --families als --on als=SPARK --runner threads --seed 3",
+        "backtest --models reorder,blend:market --ages none --instead blend --since 2011-06-01",
+        "workers --runner tls://10.0.0.1:8786 --offers SPARK,CPU",
+        "drift --report --columns Kunde=customer_id --encoding latin-1",
+        "monitor --json",
+    ],
+)
+def test_what_is_right_may_go(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check(words.split(), COMMANDS)
+
+
+@pytest.mark.unit
+def test_workers_join_the_scheduler_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTOCK_RUNNER", "tls://10.0.0.1:8786")
+    check(["workers", "--offers", "SPARK"], COMMANDS)
 
 
 @pytest.mark.unit
 def test_options_that_the_command_does_not_know_are_told_before_a_cluster_starts() -> None:
-    submit_databricks.check(["retrain", "--markets", "FR", "--orders", "/Volumes/a/b/c/d.parquet"])
     with pytest.raises(Exception, match="No such option: --markts"):
-        submit_databricks.check(["retrain", "--markts", "FR"])
+        check(["retrain", "--markts", "FR"], COMMANDS)
