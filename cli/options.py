@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Orders = Annotated[
     str | None,
     typer.Option(
-        help="Order lines: a Parquet or CSV file, a folder of them, or an address. "
+        help="Order lines: a Parquet or CSV file, a folder of them, or an address of either, as in "
+        "azure://ACCOUNT/CONTAINER/orders. "
         "Default: the bundled Online Retail orders of some 40 countries."
     ),
 ]
