@@ -1,4 +1,4 @@
-"""What a command would refuse on machines elsewhere, told here before any of them starts."""
+"""What a command would refuse on Databricks, told here before a cluster starts."""
 
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -7,6 +7,7 @@ from typing import Any
 from restock.cli import backtest, options, search, workers
 from restock.cli.output import BadUsage, bad_input
 
+COMMANDS = ("retrain", "search", "drift", "monitor", "backtest", "workers")
 FILES = {"orders": "://", "eligibility": "store:"}  # option → what marks no path
 MOUNTS = ("Volumes", "Workspace", "dbfs")  # what every cluster of Databricks sees
 OF_SUBMIT = ("--detach", "--nodes")
@@ -34,24 +35,24 @@ READ: dict[str, Callable[[str], Any]] = {
 """Parameter → who reads what people write into it. BadUsage for what cannot be read."""
 
 
-def check(command: list[str], known: tuple[str, ...]) -> None:
+def check(command: list[str]) -> None:
     """BadUsage, or click's own, for options, values and files that are wrong there.
 
-    known: commands that run there. What only the orders or the store can tell is told there: a
-    market without orders, the name of a search to go on with.
+    What only the orders or the store can tell is told there: a market without orders, the name of
+    a search to go on with.
     """
     from typer.main import get_group
 
     from restock.cli.main import app
 
     name, *arguments = command
-    if name not in known:
-        raise BadUsage(f"{name} does not run on Databricks: only {', '.join(known)} do")
+    if name not in COMMANDS:
+        raise BadUsage(f"{name} does not run on Databricks: only {', '.join(COMMANDS)} do")
     for word in arguments:
         if word.partition("=")[0] in OF_SUBMIT:
             raise BadUsage(
                 f"{name} has no option {word}; options of submit come before the command, as in "
-                f"restock submit databricks {word} {name}"
+                f"restock submit databricks --detach {name}"
             )
     with get_group(app).commands[name].make_context(name, arguments) as context:
         given = {key: value for key, value in context.params.items() if value is not None}

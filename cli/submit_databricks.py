@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restock.cli.elsewhere import check
+from restock.cli.elsewhere import COMMANDS, check
 from restock.cli.output import JSON, bad_input, console, errors, print_json
 
 if TYPE_CHECKING:
     from restock.infra.cloud_jobs import JobService, JobState
 
-COMMANDS = ("retrain", "search", "drift", "monitor", "backtest", "workers")
 LOOK_SECONDS = (1.0, 15.0)  # first, and when it takes long
 
 # what follows the command is the command's own, options included
@@ -42,7 +41,7 @@ def databricks(
     from restock.infra.job_environment import job_environment
     from restock.infra.settings import load_settings
 
-    check(command, COMMANDS)
+    check(command)
     with bad_input(ValueError, ImportError):
         settings = load_settings()
         spec = JobSpec(

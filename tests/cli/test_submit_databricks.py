@@ -15,7 +15,6 @@ from contracts.nights import published, write_orders
 
 from restock.cli.elsewhere import check
 from restock.cli.output import BadUsage
-from restock.cli.submit_databricks import COMMANDS
 from restock.dataset import load_sample
 from restock.infra.store import open_store
 
@@ -125,7 +124,7 @@ def test_what_cannot_run_there_is_told_before_a_cluster_starts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadUsage, match=message):
-        check(words.split(), COMMANDS)
+        check(words.split())
 
 
 @pytest.mark.unit
@@ -143,16 +142,16 @@ def test_what_cannot_run_there_is_told_before_a_cluster_starts(
 )
 def test_what_is_right_may_go(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    check(words.split(), COMMANDS)
+    check(words.split())
 
 
 @pytest.mark.unit
 def test_workers_join_the_scheduler_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTOCK_RUNNER", "tls://10.0.0.1:8786")
-    check(["workers", "--offers", "SPARK"], COMMANDS)
+    check(["workers", "--offers", "SPARK"])
 
 
 @pytest.mark.unit
 def test_options_that_the_command_does_not_know_are_told_before_a_cluster_starts() -> None:
     with pytest.raises(Exception, match="No such option: --markts"):
-        check(["retrain", "--markts", "FR"], COMMANDS)
+        check(["retrain", "--markts", "FR"])

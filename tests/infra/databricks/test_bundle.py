@@ -10,7 +10,7 @@ import pytest
 import yaml
 from databricks.bundles.jobs import ClusterSpec, Job
 
-from restock.cli.submit_databricks import check
+from restock.cli.elsewhere import check
 from restock.infra.connections import DatabricksSettings
 from restock.infra.databricks.clusters import new_cluster
 from restock.infra.databricks.jobs import ENTRY_POINT, PACKAGE
