@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restock.dataset.contract import BadOrders
 from restock.dataset.sources import file_kind
-from restock.infra.store import NotFound, open_store
+from restock.infra.store import NotFound, check_key, open_store
 
 
 @contextmanager
@@ -30,8 +30,9 @@ def _fetch(address: str, folder: Path) -> Path:
     # where folders are objects of their own, they are empty
     inside = [one.key for one in store.list() if file_kind(Path(one.key)) and one.size]
     for key in inside:
-        (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        store.get_file(key, folder / key)
+        place = folder / check_key(key)  # a name from outside becomes a path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        store.get_file(key, place)
     if inside:
         return folder
     above, _, name = address.rpartition("/")
