@@ -153,7 +153,7 @@ class _Waiting(Generic[R]):
             self.crashed[run_id] = error
         if self.left[name]:
             self.left[name] -= 1
-            logger.warning("%s was lost with its worker (%r): again", name, error)
+            logger.warning("%s was lost with its worker (%s): again", name, type(error).__name__)
             self.pending[name] = self._resubmit(name)
         else:
             logger.error("%s was lost %d times: given up", name, self._retries + 1)

@@ -50,7 +50,10 @@ def fan_out(
 def _run(
     task: Task[..., Any], prepared: Any, batches: Sequence[list[Any]], stage: str
 ) -> tuple[list[Any], list[tuple[list[Any], str]]]:
-    named = {f"{at}": batch for at, batch in enumerate(batches)}
+    named = {
+        f"{stage} {title([unit.title for unit in batch])} ({at} of {len(batches)})": batch
+        for at, batch in enumerate(batches, 1)
+    }
     needs = needs_of_cpu_work(load_settings())
 
     def submit(name: str) -> Any:
