@@ -10,18 +10,17 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from restock.infra.cloud_jobs import JobNotFound, JobService, JobSpec, JobState, Phase
-from restock.infra.node_workers import Load, Say, look
-from restock.infra.runners import scheduler_address, security
+from restock.infra.cloud_jobs import JobNotFound, JobRefused, JobService, JobSpec, JobState, Phase
+from restock.infra.node_workers import Load, Say, connected, look, silent
 from restock.infra.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import Client
 
+ANSWER_SECONDS = 20.0  # in which a scheduler answers that is there
 AGAIN_SECONDS = 60.0
 """After two nodes in a row that ended before they were of use; after three, twice as long."""
 
@@ -77,9 +76,15 @@ class Nodes:
 
     async def close(self) -> None:
         """Cancel all nodes: a machine that nobody uses costs."""
-        for node in self._nodes.values():
-            with suppress(ServiceAway, JobNotFound):
+        for name, node in self._nodes.items():
+            try:
                 await _ask(self._service.cancel, node.job)
+            except JobNotFound:
+                continue
+            except (ServiceAway, JobRefused) as error:
+                self._say(f"node {name} may go on as job {node.job}: {error}")
+            else:
+                self._say(f"node {name} cancelled: this command ends")
 
     async def _note(self, load: Load) -> None:
         """See which nodes have ended, have joined and have nothing to do."""
@@ -141,17 +146,14 @@ async def _ask(method: Callable[..., Any], *arguments: Any) -> Any:
 async def keep(settings: Settings, nodes: Nodes, seconds: float, say: Say) -> None:
     """Adapt the nodes every so many seconds, until Ctrl-C or SIGTERM; then cancel them.
 
-    A service that is away is asked again. OSError when the scheduler does not answer. JobRefused.
+    A service that is away is asked again. ConnectionError when the scheduler does not answer.
+    JobRefused.
     """
-    from distributed import Client
-
     this = asyncio.current_task()
     assert this is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    options: dict[str, Any] = {"asynchronous": True, "set_as_default": False}
-    address, shown = scheduler_address(settings.runner), security(settings)
     try:
-        async with Client(address, security=shown, **options) as client:
+        async with connected(settings, ANSWER_SECONDS) as client:
             while True:
                 try:
                     await nodes.adapt(client)
@@ -160,5 +162,7 @@ async def keep(settings: Settings, nodes: Nodes, seconds: float, say: Say) -> No
                 await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         return
+    except OSError as error:
+        raise silent(settings, error) from error
     finally:
         await nodes.close()

@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -76,10 +76,15 @@ def serve(
         with suppress(asyncio.CancelledError, KeyboardInterrupt):
             asyncio.run(_serve(settings, node))
     except OSError as error:
-        raise ConnectionError(
-            f"the scheduler {scheduler_address(settings.runner)} does not answer: start it, then "
-            f"this command again ({error})"
-        ) from error
+        raise silent(settings, error) from error
+
+
+def silent(settings: Settings, error: OSError) -> ConnectionError:
+    """What to tell people of a scheduler that does not answer."""
+    return ConnectionError(
+        f"the scheduler {scheduler_address(settings.runner)} does not answer: start it, then "
+        f"this command again ({error})"
+    )
 
 
 async def _serve(settings: Settings, node: "Node") -> None:
@@ -101,13 +106,10 @@ async def give(
     then. Raises OSError when it takes longer.
     """
     from dask import config
-    from distributed import Client
 
     log_relay.here()  # this process outlives its workers
     config.set(cluster_config(node.threads))
-    address, shown = scheduler_address(settings.runner), security(settings)
-    options: dict[str, Any] = {"asynchronous": True, "set_as_default": False}
-    async with Client(address, security=shown, timeout=join_seconds, **options) as client:
+    async with connected(settings, join_seconds) as client:
         work = [_adapt(node, client), _away(client, gone_seconds)]
         tasks = [asyncio.ensure_future(one) for one in work]
         try:
@@ -118,6 +120,19 @@ async def give(
                 one.cancel()
             await asyncio.wait(tasks)
             await node.close()
+
+
+@asynccontextmanager
+async def connected(settings: Settings, seconds: float) -> AsyncIterator["Client"]:
+    """A client of the scheduler of the settings. OSError when none answers within seconds."""
+    from distributed import Client
+
+    options: dict[str, Any] = {"asynchronous": True, "set_as_default": False, "timeout": seconds}
+    client = Client(scheduler_address(settings.runner), security=security(settings), **options)
+    try:
+        yield await client
+    finally:
+        await client.close()  # also when the connecting is cancelled: its own context forgets that
 
 
 async def _adapt(node: "Node", client: "Client") -> None:
@@ -207,7 +222,7 @@ class Node:
             variables["CUDA_VISIBLE_DEVICES"] = str(slot)  # a card of its own
         self._slots[name] = slot
         options: dict[str, Any] = {"dashboard": False, "dashboard_address": None}
-        self._nannies[name] = await Nanny(
+        nanny = Nanny(
             address,
             name=name,
             nthreads=1,
@@ -219,6 +234,13 @@ class Node:
             env=variables,
             **options,
         )
+        starting = asyncio.ensure_future(nanny.start())
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(nanny, starting)
+            raise
+        self._nannies[name] = nanny
         self._say(f"worker {name} started: {why}")
 
     async def _retire(self, client: "Client", name: str) -> None:
@@ -229,6 +251,16 @@ class Node:
         await nanny.close(timeout=CLOSE_SECONDS)
         del self._nannies[name]
         self._say(f"worker {name} ended: nothing to do for {self._patience:g} s")
+
+
+async def _end(nanny: "Nanny", starting: "asyncio.Future[Any]") -> None:
+    """End a worker on its way, whose process would outlive this one: Dask ends none that starts."""
+    await asyncio.wait({starting}, timeout=CLOSE_SECONDS)
+    if not starting.done() and nanny.pid:
+        with suppress(ProcessLookupError):
+            os.kill(nanny.pid, signal.SIGKILL)
+    await asyncio.gather(starting, return_exceptions=True)
+    await nanny.close()
 
 
 async def look(client: "Client", offers: Mapping[str, float]) -> Load:

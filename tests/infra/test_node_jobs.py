@@ -1,5 +1,6 @@
 """A queue drives nodes, each a job: from none to two and back, one of them killed meanwhile."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,7 +13,11 @@ import psutil
 import pytest
 from distributed import Client
 
+from restock.infra import node_jobs
+from restock.infra.cloud_jobs import JobSpec, JobState, Phase
+from restock.infra.node_jobs import Nodes, keep
 from restock.infra.node_services import source
+from restock.infra.node_workers import Load
 from restock.infra.processes import free_port
 from restock.infra.settings import SettingsError, load_settings
 
@@ -117,6 +122,66 @@ def _kill(giving: int) -> int:
     return node.pid
 
 
+class Cloud:
+    """A service that starts whatever it is asked for, and is away when it shall cancel ``away``."""
+
+    def __init__(self, away: str) -> None:
+        self.jobs, self.cancelled, self.away = 0, list[str](), away
+
+    def start(self, spec: JobSpec) -> str:
+        self.jobs += 1
+        return f"job-{self.jobs}"
+
+    def state(self, job: str) -> JobState:
+        return JobState(Phase.RUNNING)
+
+    def cancel(self, job: str) -> None:
+        if job == self.away:
+            raise ConnectionError("no answer")
+        self.cancelled.append(job)
+
+    def log(self, job: str, start: int) -> str:
+        return ""
+
+
+@pytest.mark.unit
+def test_each_node_is_cancelled_at_the_end_and_people_hear_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(*_: object) -> Load:
+        return Load(0, 0, frozenset(), frozenset())
+
+    async def three_nodes(nodes: Nodes) -> None:
+        for _ in range(3):
+            await nodes.adapt(None)  # type: ignore[arg-type]
+        await nodes.close()
+
+    monkeypatch.setattr(node_jobs, "look", look)
+    cloud, said = Cloud(away="job-2"), list[str]()
+    settings = load_settings(home=tmp_path)
+    spec = source("local", settings, {}).spec
+    made = Nodes(cloud, lambda name: spec(name, "", ""), {}, settings, (3, 3), said.append)
+    asyncio.run(three_nodes(made))
+    assert cloud.cancelled == ["job-1", "job-3"]
+    assert [line.split(maxsplit=2)[2] for line in said[3:]] == [
+        "cancelled: this command ends",
+        "may go on as job job-2: no answer",
+        "cancelled: this command ends",
+    ]
+
+
+@pytest.mark.unit
+def test_a_scheduler_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_jobs, "ANSWER_SECONDS", 0.2)
+    nobody = f"127.0.0.1:{free_port()}"
+    settings = load_settings(home=tmp_path, runner=f"dask://{nobody}")
+    made = Nodes(Cloud(""), pytest.fail, {}, settings, (0, 1), print)
+    with pytest.raises(ConnectionError, match=f"the scheduler tcp://{nobody} does not answer"):
+        asyncio.run(keep(settings, made, 1.0, print))
+
+
 @pytest.mark.unit
 def test_where_nodes_come_from_is_checked_before_anybody_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,3 +196,26 @@ def test_where_nodes_come_from_is_checked_before_anybody_is_asked(
         source("azureml", shared, {"compute": "gpu-low", "environment": "azureml:restock-gpu:1"})
     spec = source("local", here, {}).spec("node-1", "tls://h:1", "GPU")
     assert spec.command[-6:] == ["--runner", "tls://h:1", "--offers", "GPU", "--name", "node-1"]
+
+
+@pytest.mark.platform
+def test_a_node_that_is_ended_while_its_worker_starts_leaves_nothing(
+    scheduler: str, tmp_path: Path
+) -> None:
+    node = subprocess.Popen(
+        [sys.executable, "-m", "restock.cli", "workers", "--runner", f"dask://{scheduler}"],
+        cwd=tmp_path,
+        env={**os.environ, "RESTOCK_HOME": str(tmp_path / "home"), "RESTOCK_CORES": "1"},
+    )
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (family := _workers(node.pid)):
+        assert node.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    node.terminate()
+    assert node.wait(120) == 0
+    assert not psutil.wait_procs(family, timeout=120)[1]
+
+
+def _workers(node: int) -> list[psutil.Process]:
+    children = psutil.Process(node).children(recursive=True)
+    return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
