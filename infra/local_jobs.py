@@ -1,7 +1,8 @@
 """Jobs that are plain processes of this machine, as many as the job has nodes.
 
 Each is told its rank as Azure ML tells it to a distributed PyTorch job. They outlive whoever
-started them, as jobs elsewhere do, but are known to nobody else.
+started them, as jobs elsewhere do, but are known to nobody else. A machine that goes away takes
+all that runs there along, and a job that ends all of its machines: so do the processes here.
 """
 
 import os
@@ -12,10 +13,14 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from restock.infra.cloud_jobs import JobNotFound, JobSpec, JobState, Phase
 from restock.infra.processes import LOOPBACK, free_port
 
 GRACE_SECONDS = 30.0
+NODE = "LOCAL_JOB_NODE"
+"""The variable by which all processes of a node are known, whatever session they are in."""
 
 
 class LocalJobs:
@@ -25,6 +30,7 @@ class LocalJobs:
         self._folder = folder
         self._jobs: dict[str, list[subprocess.Popen[bytes]]] = {}
         self._cancelled: set[str] = set()
+        self._ended: set[str] = set()
 
     def start(self, spec: JobSpec) -> str:
         """See ``JobService.start``."""
@@ -37,13 +43,14 @@ class LocalJobs:
         }
         self._jobs[job] = []
         for rank in range(spec.nodes):
+            variables = {**together, "NODE_RANK": str(rank), NODE: f"{job}/{rank}"}
             with self._log(job, rank).open("wb") as output:
                 process = subprocess.Popen(
                     list(spec.command),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **spec.environment, **together, "NODE_RANK": str(rank)},
+                    env={**os.environ, **spec.environment, **variables},
                     start_new_session=True,
                 )
             self._jobs[job].append(process)
@@ -54,6 +61,10 @@ class LocalJobs:
         code = self._nodes(job)[0].poll()
         if code is None:
             return JobState(Phase.RUNNING)
+        if job not in self._ended:
+            self._ended.add(job)
+            _kill(f"{job}/0")
+            self._end(job)
         if job in self._cancelled:
             return JobState(Phase.CANCELLED, "it was cancelled")
         if code == 0:
@@ -63,13 +74,9 @@ class LocalJobs:
 
     def cancel(self, job: str) -> None:
         """See ``JobService.cancel``: all nodes are asked, and killed if they go on."""
-        nodes = self._nodes(job)
-        if nodes[0].poll() is None:
+        if self._nodes(job)[0].poll() is None:
             self._cancelled.add(job)
-        self._signal(nodes, signal.SIGTERM)
-        killing = threading.Timer(GRACE_SECONDS, self._signal, (nodes, signal.SIGKILL))
-        killing.daemon = True
-        killing.start()
+        self._end(job)
 
     def log(self, job: str, start: int) -> str:
         """See ``JobService.log``."""
@@ -84,9 +91,25 @@ class LocalJobs:
     def _log(self, job: str, rank: int) -> Path:
         return self._folder / job / f"node-{rank}.txt"
 
-    @staticmethod
-    def _signal(nodes: list["subprocess.Popen[bytes]"], number: int) -> None:
+    def _end(self, job: str) -> None:
+        """Ask the nodes that are left; kill what goes on."""
+        nodes = self._jobs[job]
         for node in nodes:
-            if node.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(node.pid, number)
+            node.terminate()
+
+        def kill() -> None:
+            for rank, node in enumerate(nodes):
+                _kill(f"{job}/{rank}")
+                node.poll()  # leaves no zombie behind
+
+        killing = threading.Timer(GRACE_SECONDS, kill)
+        killing.daemon = True
+        killing.start()
+
+
+def _kill(node: str) -> None:
+    """Kill all processes of a node."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # another's, or it has just ended
+            if process.environ().get(NODE) == node:
+                process.kill()

@@ -25,7 +25,7 @@ from restock.infra.threads import plan
 
 PORT = 8786
 JOIN_SECONDS = 600.0
-"""Nodes of a job start minutes apart: their images are pulled."""
+"""Nodes of a job start minutes apart, their images are pulled; then one gives the first one up."""
 GONE_SECONDS = 10.0
 """The scheduler of a job never comes back."""
 LOOPBACK_HOSTS = ("localhost", LOOPBACK)
@@ -128,7 +128,8 @@ async def _lead(command: Sequence[str], here: Place, settings: Settings) -> int:
         code = await ending
         giving.cancel()
         await asyncio.wait({giving})
-    _say(f"the command ended with {code}")
+    if code:  # of a flow, 0 does not say that its run completed
+        _say(f"the command ended with {code}")
     return code if code >= 0 else 128 - code
 
 

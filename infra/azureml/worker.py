@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 import re
 import shlex
 import sys
@@ -38,8 +39,23 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 10.0
 LOCAL_LOOK_SECONDS = 0.5
+_OF_DASK = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ - ([\w.]+) - ([A-Z]+) - (.*)")
+"""What Dask prints: the time, which logger, the level, the words."""
 
 _local_jobs: LocalJobs | None = None
+
+
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+def tell(logger: Logger, line: str) -> None:
+    """Log what a node printed: at Dask's own level what Dask logged there."""
+    if found := _OF_DASK.fullmatch(line):
+        name, level, words = found.groups()
+        number = logging.getLevelNamesMapping().get(level, logging.INFO)
+        logger.log(number, "%s: %s", name, words)
+    else:
+        logger.info(line)
 
 
 class Variables(Options, BaseVariables):
@@ -138,13 +154,22 @@ class AzureMLWorker(BaseWorker[Configuration, Variables, Result]):
             task_status.started(job)
         logger = self.get_flow_run_logger(flow_run)
         seconds = LOCAL_LOOK_SECONDS if configuration.compute == LOCAL else LOOK_SECONDS
-        state = await follow(service, job, logger.info, seconds)
+        state = await follow(service, job, lambda line: tell(logger, line), seconds)
         if state.phase is Phase.SUCCEEDED:
+            await self._tell_state(logger, job, flow_run)
             return Result(status_code=0, identifier=job)
         reason = f"job {job} {state.phase}" + (f": {state.reason}" if state.reason else "")
         logger.error(reason)
         await propose_state(self.client, Crashed(message=reason), flow_run_id=flow_run.id)
         return Result(status_code=1, identifier=job)
+
+    async def _tell_state(self, logger: Logger, job: str, flow_run: "FlowRun") -> None:
+        """That a job did its work does not say that the run succeeded."""
+        state = (await self.client.read_flow_run(flow_run.id)).state
+        if state is not None and not state.is_completed():
+            bad = state.is_failed() or state.is_crashed()
+            level = logging.ERROR if bad else logging.INFO
+            logger.log(level, f"job {job} has ended, and its run is {state.name}")
 
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: Configuration, grace_seconds: int = 30

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from restock.infra.azureml.worker import AzureMLWorker, Configuration
+from restock.infra.azureml.worker import AzureMLWorker, Configuration, tell
 from restock.infra.work_pools import Pool
 
 pytestmark = pytest.mark.unit
@@ -100,6 +101,17 @@ def test_a_run_that_says_a_secret_or_an_unknown_variable_is_refused(
         configuration(nodes=3)
     with pytest.raises(ValueError, match="instance_count"):
         configuration(instance_count="many")
+
+
+def test_what_dask_logs_on_a_node_keeps_its_level(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("test of a worker")
+    logger.setLevel(logging.INFO)
+    tell(logger, "2026-11-27 20:54:58,890 - distributed.scheduler - ERROR - Task f - 1 is lost")
+    tell(logger, "scheduler on tls://10.0.0.4:6105, for 3 nodes - at %s")
+    assert [(one.levelno, one.getMessage()) for one in caplog.records] == [
+        (logging.ERROR, "distributed.scheduler: Task f - 1 is lost"),
+        (logging.INFO, "scheduler on tls://10.0.0.4:6105, for 3 nodes - at %s"),
+    ]
 
 
 def test_prefect_finds_the_worker_by_the_type_of_its_pool() -> None:

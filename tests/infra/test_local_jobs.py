@@ -3,10 +3,13 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from restock.infra import local_jobs
 from restock.infra.cloud_jobs import JobNotFound, JobSpec, JobState, Phase
 from restock.infra.following import follow
 from restock.infra.local_jobs import LocalJobs
@@ -56,6 +59,45 @@ def test_how_a_job_ended_is_told(tmp_path: Path) -> None:
     assert jobs.state(failed).phase is Phase.FAILED
     with pytest.raises(JobNotFound, match="no job other was started here"):
         jobs.state("other")
+
+
+# The second node waits for ever; the first one starts a process in a session of its own and is
+# killed.
+TWO_NODES = """
+import os, subprocess, sys, time
+from pathlib import Path
+
+def note(name, pid):
+    Path(f"{name}.new").write_text(str(pid))
+    os.rename(f"{name}.new", name)
+
+if os.environ["NODE_RANK"] == "1":
+    note("second", os.getpid())
+    time.sleep(600)
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+note("engine", subprocess.Popen(sleep, start_new_session=True).pid)
+while not Path("second").exists():
+    time.sleep(0.02)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.platform
+def test_a_job_ends_all_that_runs_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(local_jobs, "GRACE_SECONDS", 3600.0)  # no second try
+    jobs = LocalJobs(tmp_path / "jobs")
+    job = jobs.start(spec(TWO_NODES, nodes=2))
+    other = jobs.start(spec("import time; time.sleep(600)"))
+    assert end(jobs, job)[:2] == (Phase.FAILED, "its first node was killed by SIGKILL")
+    left = []
+    for name in ("engine", "second"):
+        with suppress(psutil.NoSuchProcess):
+            left.append(psutil.Process(int((tmp_path / name).read_text())))
+    assert not psutil.wait_procs(left, timeout=120)[1]
+    assert jobs.state(other).phase is Phase.RUNNING
+    jobs.cancel(other)
+    assert end(jobs, other).phase is Phase.CANCELLED
 
 
 class Shaky:
