@@ -207,15 +207,20 @@ def test_a_node_that_is_ended_while_its_worker_starts_leaves_nothing(
         cwd=tmp_path,
         env={**os.environ, "RESTOCK_HOME": str(tmp_path / "home"), "RESTOCK_CORES": "1"},
     )
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (family := _workers(node.pid)):
-        assert node.poll() is None and time.monotonic() < until
-        time.sleep(0.02)
-    node.terminate()
-    assert node.wait(120) == 0
+    try:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not (family := _workers(node.pid)):
+            assert node.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        node.terminate()
+        assert node.wait(120) == 0
+    finally:
+        node.kill()
     assert not psutil.wait_procs(family, timeout=120)[1]
 
 
 def _workers(node: int) -> list[psutil.Process]:
+    """Its worker processes that have read what they are: they have threads."""
     children = psutil.Process(node).children(recursive=True)
-    return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+    spawned = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+    return [one for one in spawned if one.num_threads() > 1]
