@@ -59,10 +59,23 @@ class Debugger:
 
     def attach(self, port: int, **arguments: Any) -> None:
         """Attach to who listens on a port of loopback; waits until somebody does."""
-        with self._lock:
-            session = _Session(port, len(self._sessions), self)
-            self._sessions.append(session)
+        session = self._greeted(port)
         session.begin(self._breakpoints, {"connect": {"port": port}, **arguments})
+
+    def _greeted(self, port: int) -> "_Session":
+        """A session that is answered; on a starved machine a connection may be dropped."""
+        for last in (False, False, True):
+            with self._lock:
+                session = _Session(port, len(self._sessions), self)
+                self._sessions.append(session)
+            try:
+                session.greet(SECONDS / 3)
+                break
+            except queue.Empty:
+                session.close()
+                if last:
+                    raise
+        return session
 
     def next_stop(self) -> Stop:
         """The next thread that comes to a breakpoint."""
@@ -90,9 +103,13 @@ class _Session:
         self._ready = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 
+    def greet(self, seconds: float) -> None:
+        """Say who asks. queue.Empty when nobody answers in time."""
+        about = {"adapterID": "debugpy", "pathFormat": "path"}
+        self._answer(self._send("initialize", about), seconds)
+
     def begin(self, breakpoints: Mapping[Path, list[int]], arguments: Mapping[str, Any]) -> None:
         """Attach; the process goes on when all breakpoints are set."""
-        self.ask("initialize", adapterID="debugpy", pathFormat="path")
         attached = self._send("attach", dict(arguments))
         assert self._ready.wait(SECONDS)
         for path, lines in breakpoints.items():
@@ -125,8 +142,8 @@ class _Session:
         self._socket.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         return number
 
-    def _answer(self, number: int) -> dict[str, Any]:
-        answer = self._answers[number].get(timeout=SECONDS)
+    def _answer(self, number: int, seconds: float = SECONDS) -> dict[str, Any]:
+        answer = self._answers[number].get(timeout=seconds)
         assert answer["success"], answer
         return dict(answer.get("body") or {})
 
