@@ -28,7 +28,7 @@ def properties(
     from rich.progress import Progress
 
     from restock.cli.output import errors
-    from restock.infra.property_runs import pack, try_properties
+    from restock.infra.property_runs import PLUGIN, pack, try_properties
     from restock.infra.settings import load_settings
 
     with bad_input(ValueError, ImportError, OSError):
@@ -49,7 +49,8 @@ def properties(
         console.print(f"[bold red]{escape(one.test)}[/] does not hold: seeds {list(one.seeds)}")
         console.print(one.example, markup=False, highlight=False)
         files = " ".join(map(str, tests))
-        console.print(f"  again: pytest {files} -k {name} --hypothesis-seed={seed}\n", markup=False)
+        again = f"pytest -p {PLUGIN} {files} -k {name} --hypothesis-seed={seed}"
+        console.print(f"  again: {again}\n", markup=False, soft_wrap=True)
     if not json and not found.falsified:
         console.print(f"{found.tests} properties, {found.seeds} seeds: all hold")
     if found.falsified:

@@ -26,6 +26,7 @@ from restock.models.requirements import check_extras
 SEED_SECONDS = 1800  # then the seed counts as failed
 LINES_OF_EXAMPLE = 40
 NOTHING_TO_RUN = 5  # pytest's exit code
+PLUGIN = "restock.infra.seeded"
 NEEDED = {"pytest": "tools", "hypothesis": "tools"}
 
 
@@ -116,8 +117,9 @@ def run_seed(suite: Suite, seed: int) -> SeedRun:
         root, report = Path(scratch) / "tests", Path(scratch) / "report.xml"
         with zipfile.ZipFile(io.BytesIO(base64.b64decode(suite.archive))) as archive:
             archive.extractall(root)
-        options = ["-m", "hypothesis", f"--hypothesis-seed={seed}", f"--junitxml={report}"]
-        options += ["-q", "-c", "/dev/null", f"--rootdir={root}", "-p", "no:cacheprovider"]
+        options = ["-p", PLUGIN, f"--hypothesis-seed={seed}", f"--junitxml={report}"]
+        options += ["-m", "hypothesis", "-q", "-p", "no:cacheprovider"]
+        options += ["-c", "/dev/null", f"--rootdir={root}"]
         options += ["--import-mode=importlib", "-o", f"pythonpath={root}"]
         options += ["-W", "ignore::pytest.PytestUnknownMarkWarning"]
         try:
