@@ -52,14 +52,16 @@ types: $(DEV)
 	  --cache-dir .. $(addprefix -p restock.,$(TYPED))
 
 unit: $(DEV)
-	$(BIN)/python -m pytest -q -m unit -n auto
+	$(BIN)/python -m pytest -q -m "unit and not thorough" -n auto
 
-check: lint files types unit ## lint, types, import contracts, Docker and CI files, unit tests
+check: lint files types unit ## lint, types, import contracts, Docker and CI files, quick unit tests
 
-test: check system ## everything
-	$(BIN)/python -m pytest -q -m platform -n 2 --dist loadfile --durations=15
+test: ## everything
+	@$(MAKE) --no-print-directory --jobs 2 dev system
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -q -m "platform or thorough" -n 3 --dist loadfile --durations=25
 
-system: ## what the tests need beside Python: a browser and the storage emulator
+system: $(VENV)/bin/python ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
 
 try-targets: ## the install steps of every Docker target in a clean virtual environment

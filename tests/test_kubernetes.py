@@ -226,6 +226,7 @@ def test_who_listens_is_asked_whether_it_is_well() -> None:
                 assert one[probe]["httpGet"]["port"] in ports
 
 
+@pytest.mark.thorough
 def test_commands_exist_and_are_those_of_the_containers_on_one_machine() -> None:
     commands = {name: container(pod).get("command") for name, pod in pods().items()}
     for name in ("prefect", "mlflow", "scheduler", "deployments"):

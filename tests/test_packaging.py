@@ -43,6 +43,7 @@ def test_every_package_says_what_belongs_in_it() -> None:
         assert ast.get_docstring(ast.parse(text)), f"{name} has no first line"
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_nothing_is_imported_by_its_bare_folder_name() -> None:
     bare = _folders_with_code()
@@ -58,6 +59,7 @@ def test_nothing_is_imported_by_its_bare_folder_name() -> None:
             assert not {name.split(".")[0] for name in names} & bare, f"{path}: {names}"
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_the_library_loads_without_the_platform() -> None:
     code = (

@@ -11,6 +11,7 @@ from restock.benchmarks.cost_plot import Point, draw, frontier
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.thorough
 def test_a_point_has_the_accuracy_of_the_quality_benchmark(tmp_path: Path) -> None:
     what = {name: (name, {}) for name in ("popular", "reorder")}
     points = []

@@ -13,6 +13,7 @@ from restock.monitoring.data_drift import check_data
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.thorough
 def test_the_pass_over_all_days_says_what_the_daily_check_says() -> None:
     alarms = Alarms()
     orders = simulate(customers={"FR": 1500}, items=800, days=420, seed=3).interactions()
@@ -20,6 +21,7 @@ def test_the_pass_over_all_days_says_what_the_daily_check_says() -> None:
     assert alarms.compared >= 5 and alarms.agreed == alarms.compared
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cause", ["new assortment", "new customers"])
 def test_a_planted_shock_begins_on_its_day_and_is_named(cause: str) -> None:
     (known,) = [one for one in CAUSES if one == cause]

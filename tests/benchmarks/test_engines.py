@@ -20,6 +20,7 @@ from restock.tuning.tpe import STARTUP
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.thorough
 def test_all_race_from_the_same_start_to_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     fold = rolling_folds(many(), horizon_days=28, windows=2)[0]
     small = Ground(fold, engines_race._card(FIRST_INCUMBENT, fold))

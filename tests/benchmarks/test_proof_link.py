@@ -22,6 +22,7 @@ def world() -> Simulation:
     return simulate(customers={"FR": 300}, items=40, days=DAYS, seed=5, currency="reporting")
 
 
+@pytest.mark.thorough
 def test_what_a_customer_spends_on_an_item_is_what_order_lines_say_in_the_mean() -> None:
     simulation = world()
     setting, lines = simulation.setting, simulation.lines
@@ -38,6 +39,7 @@ def test_what_a_customer_spends_on_an_item_is_what_order_lines_say_in_the_mean()
     assert np.corrcoef(np.log(expected), np.log(actual))[0, 1] > 0.9
 
 
+@pytest.mark.thorough
 def test_lists_are_worth_what_they_add_and_the_wanted_add_most() -> None:
     simulation, response = world(), Shoppers().response()
     customers = np.arange(300, dtype=np.int32)

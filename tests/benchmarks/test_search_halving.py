@@ -41,6 +41,7 @@ def test_more_worlds_that_agree_say_more() -> None:
     assert width(1) == math.inf
 
 
+@pytest.mark.thorough
 def test_the_same_search_twice_keeps_everything_at_all_of_the_compute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -172,6 +172,7 @@ def test_growth_is_a_slope_and_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert [figure.figure for figure in speed_memory.figures()] == ["peak_over_estimate.sar_1m"]
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_the_gate_has_the_intervals_of_a_plain_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed_gate, "HALF_LIVES", np.array([20.0, 180.0, 600.0]))

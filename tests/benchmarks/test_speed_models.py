@@ -73,6 +73,7 @@ def test_growth_is_a_slope_and_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (tmp_path / "img" / "growth.png").stat().st_size > 10_000
 
 
+@pytest.mark.thorough
 def test_a_night_with_rerank_is_the_second_half_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     data = growth.orders(300, 60)
     monkeypatch.setattr(speed_rerank.Interactions, "from_frame", lambda frame: data)

@@ -47,6 +47,7 @@ def assigned(invoke: Invoke, world: Path) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.thorough
 def test_from_a_world_to_the_ledger(
     invoke: Invoke, assigned: dict[str, int], world: Path, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_from_a_world_to_the_ledger(
     assert "finished" in invoke("list", "--as-of", "2025-09-01").stdout
 
 
+@pytest.mark.thorough
 def test_lost_customers_make_it_invalid(
     invoke: Invoke, assigned: dict[str, int], world: Path, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def frames(draw):
     )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(frames(), st.randoms(use_true_random=False))
 def test_every_bit_is_that_of_the_plain_sort(frame, random):
@@ -90,6 +91,7 @@ def test_every_bit_is_that_of_the_plain_sort(frame, random):
     assert Interactions.from_frame(coded).hash == x.hash
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(frames())
 def test_what_was_read_gives_the_same_as_its_frame(frame):
@@ -98,6 +100,7 @@ def test_what_was_read_gives_the_same_as_its_frame(frame):
         assert clean.interactions().hash == Interactions.from_frame(clean.orders).hash
 
 
+@pytest.mark.thorough
 def test_the_snapshot_of_the_sample_keeps_its_name():
     clean = load_sample()
     x = clean.interactions()

@@ -75,6 +75,7 @@ rows = st.lists(
 )
 
 
+@pytest.mark.thorough
 @given(rows, days)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_the_join_is_the_last_row_before_the_cut_off(
@@ -244,6 +245,7 @@ def test_features_from_elsewhere_are_not_dropped_silently(tmp_path: Path) -> Non
 
 
 # the guide --------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "features.md").read_text().split("\n## Feast\n")[0]
     names: dict[str, object] = {}

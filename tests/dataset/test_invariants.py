@@ -70,6 +70,7 @@ def account(clean):
     return table, about
 
 
+@pytest.mark.thorough
 @thorough
 @given(st.lists(any_line, min_size=1, max_size=20), st.randoms(use_true_random=False), rules)
 def test_row_order_does_not_matter(rows, random, rule):
@@ -80,6 +81,7 @@ def test_row_order_does_not_matter(rows, random, rule):
     assert Interactions.from_frame(one.orders).hash == Interactions.from_frame(other.orders).hash
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.lists(any_line, min_size=2, max_size=15), st.data(), rules)
 def test_partitioning_into_files_does_not_matter(rows, data, rule):
@@ -99,6 +101,7 @@ def test_partitioning_into_files_does_not_matter(rows, data, rule):
     assert Interactions.from_frame(whole.orders).hash == Interactions.from_frame(parts.orders).hash
 
 
+@pytest.mark.thorough
 @thorough
 @given(st.lists(any_line, min_size=1, max_size=20), rules)
 def test_every_line_is_kept_netted_or_quarantined(rows, rule):
@@ -121,6 +124,7 @@ def test_every_line_is_kept_netted_or_quarantined(rows, rule):
     )
 
 
+@pytest.mark.thorough
 @thorough
 @given(st.lists(good_line, min_size=1, max_size=20))
 def test_cleaning_clean_lines_changes_nothing(rows):
@@ -132,6 +136,7 @@ def test_cleaning_clean_lines_changes_nothing(rows):
     assert again.quarantine.empty
 
 
+@pytest.mark.thorough
 @thorough
 @given(st.lists(good_line, min_size=1, max_size=20))
 def test_relabelling_that_keeps_the_order_changes_only_names(rows):
@@ -184,6 +189,7 @@ def test_a_line_planted_after_a_cut_off_changes_nothing_before_it(rows, new_id, 
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
+@pytest.mark.thorough
 @thorough
 @given(st.lists(any_line, min_size=1, max_size=20), any_line, rules)
 def test_reading_as_of_a_day_knows_nothing_later(rows, later, rule):

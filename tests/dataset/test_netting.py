@@ -147,6 +147,7 @@ line = st.tuples(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(line, min_size=1, max_size=25))
 def test_agrees_with_the_rule_done_by_hand_and_never_makes_units(order_lines, rows):

@@ -81,6 +81,7 @@ def read(lines: Interactions) -> dict[str, NDArray[np.generic]]:
     return {name: getattr(lines, name) for name in LINE_COLUMNS}
 
 
+@pytest.mark.thorough
 @given(lines, cuts)
 @settings(max_examples=200, deadline=None)
 def test_a_view_shows_what_a_copy_would_hold(bought: list[Line], by: list[Cut]) -> None:

@@ -268,6 +268,7 @@ def test_a_market_of_one_customer_and_a_market_of_one_item(order_lines):
     assert np.unique(x.of_market("DE").item).size == 1
 
 
+@pytest.mark.thorough
 def test_a_customer_with_a_million_lines():
     line = np.arange(1_000_000)
     items = np.array([f"I{i}" for i in range(499)], dtype=object)

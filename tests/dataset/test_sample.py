@@ -41,6 +41,7 @@ def test_the_files_are_the_ones_that_the_licence_page_names():
     assert "Chen, D., Sain, S.L., Guo, K. (2012)" in page
 
 
+@pytest.mark.thorough
 def test_the_numbers_of_the_protocol(protocol):
     orders = protocol.orders
     assert len(orders) == 788_187
@@ -72,6 +73,7 @@ def test_the_page_shows_the_account_as_it_is(netted):
     assert f"```text\n{netted.report}\n```" in page.read_text()
 
 
+@pytest.mark.thorough
 def test_one_event_per_invoice_and_item(interactions):
     assert len(interactions) == 766_079
     assert interactions.n_customers == 5_852
@@ -104,6 +106,7 @@ def test_repeat_shares_of_the_largest_markets(interactions):
         assert repeat[of_market].mean() == pytest.approx(share, abs=0.002)
 
 
+@pytest.mark.thorough
 def test_orders_that_were_cancelled_within_minutes_are_gone(protocol, netted):
     for item, units in (("23843", 80_995), ("23166", 74_215)):
         before = protocol.orders.loc[protocol.orders["item_id"] == item, "quantity"]
@@ -127,6 +130,7 @@ def test_customers_of_two_countries(protocol, netted):
         assert clean.report.customers_abroad == 12  # a thirteenth has one line that is no product
 
 
+@pytest.mark.thorough
 def test_an_earlier_day_can_be_asked_for(netted):
     early = load_sample(as_of="2011-06-25")
     assert early.orders["timestamp"].max() < np.datetime64("2011-06-25")
@@ -135,6 +139,7 @@ def test_an_earlier_day_can_be_asked_for(netted):
     assert early.orders["quantity"].sum() > now["quantity"].sum()
 
 
+@pytest.mark.thorough
 def test_the_order_of_the_rows_of_the_files_does_not_matter(protocol, interactions):
     shuffled = Interactions.from_frame(protocol.orders.sample(frac=1, random_state=1))
     for name in LINE_COLUMNS:

@@ -199,6 +199,7 @@ def test_a_setting_can_be_changed_before_it_is_run() -> None:
     assert (ratio[~late] == 1.0).all()
 
 
+@pytest.mark.thorough
 def test_the_page_about_it_runs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)

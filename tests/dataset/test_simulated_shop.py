@@ -138,6 +138,7 @@ def test_a_better_policy_earns_more() -> None:
     assert spent[False] >= 0.98 * (plain.quantity * plain.price).sum()
 
 
+@pytest.mark.thorough
 def test_no_policy_moves_visits(shop: Simulation) -> None:
     log = shop.exposures
     for day in (dt.date(2024, 2, 5), dt.date(2024, 4, 10)):

@@ -49,6 +49,7 @@ def test_orders_come_as_often_as_they_should(plain: Simulation) -> None:
     assert np.corrcoef(happened, expected)[0, 1] > 0.5
 
 
+@pytest.mark.thorough
 def test_items_are_bought_as_often_as_they_should(plain: Simulation) -> None:
     low, high = [], []
     for number in range(1, 200, 2):
@@ -80,6 +81,7 @@ def test_what_is_wanted_most_is_bought_most(plain: Simulation) -> None:
     assert hits > 1.5 * base
 
 
+@pytest.mark.thorough
 def test_one_day_of_futures_is_the_probability(shop: Simulation) -> None:
     at = day(120)
     exact = shop.truth.purchase_probability(EVERYONE, at)
@@ -98,6 +100,7 @@ def test_one_day_of_futures_is_the_probability(shop: Simulation) -> None:
     assert 0.7 < z.std() < 1.3
 
 
+@pytest.mark.thorough
 def test_the_state_is_rebuilt_exactly(plain: Simulation, shop: Simulation) -> None:
     """From the state of day 110, a customer's own random numbers give its own lines again."""
     needs, scratch, t = new_needs(80, 1), new_scratch(80), 365 + 110

@@ -45,6 +45,7 @@ def large() -> Interactions:
     ).interactions()
 
 
+@pytest.mark.thorough
 def test_the_frozen_world_is_like_the_sample(large: Interactions) -> None:
     table = compare_statistics(targets(), statistics(large))
     table = table[table["real"].abs() > 0.001]  # less is no order on a day of rest
@@ -76,6 +77,7 @@ def test_moments_find_the_parameters_of_a_simulated_world(large: Interactions) -
     assert found["seasonal_share"] == pytest.approx(true.seasonal_share, abs=0.08)
 
 
+@pytest.mark.thorough
 def test_the_search_moves_to_the_parameters_of_the_lines() -> None:
     """Baskets half as large as where the search starts are noticed."""
     log_size = START["log_size"][0] - 0.7

@@ -20,6 +20,7 @@ texts_of_a_file = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(texts, st.booleans())
 def test_cleaning_ids_settles_at_once(values, upper):

@@ -78,6 +78,7 @@ def test_the_p_value_weighs_the_metrics_as_the_objective_does() -> None:
     assert p(0.9, 0.1) < 1e-6 and p(0.1, 0.9) > 1 - 1e-6
 
 
+@pytest.mark.thorough
 def test_the_interval_covers_as_declared() -> None:
     """Repeated samples of one world: 90 % intervals hold the true lift 90 % of the time."""
     covered = 0

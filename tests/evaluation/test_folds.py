@@ -157,6 +157,7 @@ def assert_fold(fold: Fold, train: pd.DataFrame, test: pd.DataFrame) -> None:
     assert fold.cold.tolist() == sorted(set(test.customer) - both)
 
 
+@pytest.mark.thorough
 @given(bought, st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 9))
 @settings(max_examples=100, deadline=None)
 def test_folds_are_what_filtering_rows_gives(
@@ -185,6 +186,7 @@ def test_folds_are_what_filtering_rows_gives(
         assert set(np.flatnonzero(fold.candidates)) == expected
 
 
+@pytest.mark.thorough
 @given(bought, st.integers(1, 4))
 @settings(max_examples=100, deadline=None)
 def test_the_last_lines_of_each_customer_are_split_off(bought: Rows, n: int) -> None:

@@ -430,12 +430,14 @@ def nights(
     return replacements, first
 
 
+@pytest.mark.thorough
 def test_equal_plans_do_not_replace_each_other() -> None:
     """A/A: 5 market-quarters of nights; at most .2 a year may be wrong, so expect none."""
     replacements, _ = nights(n=220, markets=5, length=90, seed=1)
     assert replacements == 0
 
 
+@pytest.mark.thorough
 def test_a_clearly_better_plan_is_in_service_within_four_weeks() -> None:
     _, first = nights(n=500, markets=10, length=28, seed=2, lift=0.06)
     assert sum(night is not None for night in first) >= 8

@@ -10,6 +10,7 @@ from restock.evaluation import Verdict
 PAGE = Path(__file__).parents[2] / "docs" / "judging.md"
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_the_guide_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}

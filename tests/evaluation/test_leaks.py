@@ -34,6 +34,7 @@ def world() -> World:
     return World(orders)
 
 
+@pytest.mark.thorough
 @unit
 @pytest.mark.parametrize("kind", FAST)
 def test_a_planted_mistake_is_found_and_its_twin_is_not(shop: World, kind: str) -> None:
@@ -189,6 +190,7 @@ def _end(world: World) -> dt.date:
     return (last - pd.Timedelta(days=40)).date()
 
 
+@pytest.mark.thorough
 @unit
 def test_a_backtest_knows_nothing_of_later_days(
     world: World, monkeypatch: pytest.MonkeyPatch

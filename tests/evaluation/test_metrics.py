@@ -76,6 +76,7 @@ def purchases(fold: Fold, row: int, segment: str) -> tuple[dict[int, float], dic
     return spend, {item: value for item, value in margin.items() if not math.isnan(value)}
 
 
+@pytest.mark.thorough
 @given(cases())
 @settings(max_examples=1000, deadline=None)
 def test_all_metrics_agree_with_ranx_and_with_the_plain_reference(case: Case) -> None:

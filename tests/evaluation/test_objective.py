@@ -33,6 +33,7 @@ candidates = st.dictionaries(
 )
 
 
+@pytest.mark.thorough
 @given(candidates, st.data())
 @settings(max_examples=300, deadline=None)
 def test_a_dominated_candidate_never_changes_the_winner(

@@ -81,6 +81,7 @@ def against_large_ones(rng: np.random.Generator, n: int) -> np.ndarray:
     return 0.4 * revenue + 0.6 * rng.normal(0, 0.1, shape) / 0.33
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n", [200, 500])
 @pytest.mark.parametrize("world", [symmetric, against_large_ones])
 def test_errors_are_rare_where_a_gate_decides(world: object, n: int) -> None:

@@ -5,10 +5,10 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen
 
 import pandas as pd
 import pytest
+from contracts.forked import Command
 from contracts.nights import MARKETS, night_of, published, states, write_orders
 from contracts.watched import finding
 from mlflow import MlflowClient
@@ -20,7 +20,7 @@ from restock.infra.publications import current, history, read_current
 
 pytestmark = pytest.mark.platform
 
-Start = Callable[..., "Popen[str]"]
+Start = Callable[..., Command]
 KILLED_BEFORE_THE_SWAP = """
 import os, signal
 from restock.infra import publishing

@@ -17,7 +17,6 @@ from restock.infra.processes import free_port
 
 pytestmark = pytest.mark.platform
 
-Start = Callable[..., "subprocess.Popen[str]"]
 Done = subprocess.CompletedProcess
 TINY = ("--families", "reorder,popular,item_knn", "--trials", "16", "--json")
 

@@ -42,6 +42,7 @@ def body(options: dict[str, Any], spec: JobSpec) -> Any:
     return to_rest_job_object(job).as_dict()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", JOBS)
 def test_the_body_that_is_sent_is_the_one_on_file(name: str) -> None:
     options, nodes = JOBS[name]
@@ -81,6 +82,7 @@ def test_what_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
         Options(**{**CLUSTER, **options})
 
 
+@pytest.mark.thorough
 def test_what_azure_ml_would_fill_in_is_refused() -> None:
     with pytest.raises(ValueError, match=r"would fill in what stands between"):
         command_job(SPEC._replace(command=["echo", "${{inputs.x}}"]), Options(**CLUSTER), "x")
@@ -154,6 +156,7 @@ def test_what_a_workspace_needs_is_as_the_pool_names_it() -> None:
     assert sorted(made["session"].services) == ["jupyter", "ssh", "vs_code"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [

@@ -30,6 +30,7 @@ DECLARED = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_every_schedule_fires_once_on_every_local_day_across_both_clock_changes() -> None:
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

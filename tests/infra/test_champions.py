@@ -197,6 +197,7 @@ def test_a_pointer_of_before_there_was_an_effective_day_is_still_read(store: Loc
     assert current(store, "FR").effective is None
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(["reorder", "sar", "back", "plan"]), min_size=1, max_size=8))
 def test_no_roll_back_ends_on_what_was_withdrawn_or_barred(moves: list[str]) -> None:

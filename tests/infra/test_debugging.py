@@ -166,6 +166,7 @@ def test_a_port_that_is_taken_and_a_missing_extra_are_told_before_anything_start
         debugger.check(free_port())
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_without_a_debugger_nothing_of_it_is_there() -> None:
     code = (

@@ -96,6 +96,7 @@ def _first(declared: dict[str, Any]) -> dict[str, Any]:
     return one
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 @pytest.mark.parametrize(
     ("edit", "reason"),

@@ -45,6 +45,7 @@ def test_every_extra_has_its_line(tmp_path: Path) -> None:
         assert line.state == "ok" or line.remedy in remedies
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("version", "cuda", "there", "state", "says", "remedy"),
     [
@@ -72,6 +73,7 @@ def test_a_torch_that_uses_no_card_does_not_count_as_the_gpu_extra(
     assert line.state == state and says in line.found and remedy in line.remedy
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("package", "version"), [("fastapi", "0.155.0"), ("sqlalchemy", "2.1.0"), ("pandas", "3.1.0")]
 )
@@ -103,6 +105,7 @@ def test_a_server_that_does_not_answer_is_wrong(tmp_path: Path) -> None:
     assert found["mlflow"].state == "wrong"
 
 
+@pytest.mark.thorough
 def test_a_java_without_the_vector_module_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

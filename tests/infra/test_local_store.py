@@ -139,6 +139,7 @@ while True:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.platform
 def test_a_writer_that_is_killed_leaves_the_old_or_the_new_object(store: LocalStore) -> None:
     store.put("key", b"c" * 20_000_000)

@@ -77,6 +77,7 @@ def expected(model: Recommender[Any], orders: Interactions, **how: Any) -> pd.Da
 
 
 # every model ------------------------------------------------------------------------------
+@pytest.mark.thorough
 @unit
 @pytest.mark.usefixtures("in_files")
 @pytest.mark.parametrize("name", registry.MODELS)
@@ -154,6 +155,7 @@ def test_a_model_is_logged_with_what_it_was_fitted_on_and_nothing_else(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.thorough
 @unit
 def test_a_service_without_our_package_index_is_told_what_to_install(
     model: Recommender[Any], in_files: None

@@ -101,7 +101,7 @@ def _drive(client: Client, giving: int, done: str) -> tuple[list[int], int]:
         if counts[-1] != len(names):
             counts.append(len(names))
         if len(names) == 2 and not killed:
-            killed = _kill(giving)
+            killed = _kill(giving, Path(done))
         if len(started) < 3:
             pending = sum(future.status == "pending" for future in futures)
             new = range(len(futures), len(futures) + 12 - pending)
@@ -115,9 +115,11 @@ def _drive(client: Client, giving: int, done: str) -> tuple[list[int], int]:
     return counts, killed
 
 
-def _kill(giving: int) -> int:
-    """The machine of the first node goes away, with all that runs there."""
+def _kill(giving: int, done: Path) -> int:
+    """The machine of the first node goes away, with all that ran there; 0 if nothing has yet."""
     node = psutil.Process(giving).children()[0]
+    if not any(f"-{node.pid}-" in piece.name for piece in done.iterdir()):
+        return 0
     os.killpg(node.pid, signal.SIGKILL)
     return node.pid
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.unit
 GUIDE = Path(__file__).parents[2] / "docs" / "off-policy.md"
 
 
+@pytest.mark.thorough
 def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RESTOCK_HOME", str(tmp_path / "home"))

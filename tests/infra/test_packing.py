@@ -25,6 +25,7 @@ def test_no_batch_is_longer_than_its_room_or_its_one_unit(costs: list[float], wo
         assert len(batch) == 1 or sum(batch) <= room + 1e-9
 
 
+@pytest.mark.thorough
 @given(COSTS)
 def test_batches_are_at_most_twice_as_many_as_needed(costs: list[float]) -> None:
     batches = pack(costs, float, workers=2)

@@ -114,6 +114,7 @@ def test_what_travels_is_the_folder_of_tests_without_hidden_ones(tests: Path) ->
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_what_is_no_suite_is_told(tests: Path, tmp_path: Path) -> None:
     with pytest.raises(BadSuite, match="no Python file"):

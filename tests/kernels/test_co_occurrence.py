@@ -130,6 +130,7 @@ def plain(table: csr_array, kind: int, threshold: float) -> np.ndarray:
     return scores
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(0, 99), st.integers(1, 6))
 @some
@@ -146,6 +147,7 @@ def test_wide_counts_score_as_narrow_ones(kind: int, far: int) -> None:
     np.testing.assert_array_equal(scored(table, kind, 2), plain(table, kind, 2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 @given(
     st.integers(0, 99),

@@ -52,6 +52,7 @@ def test_nothing_to_list_is_no_score() -> None:
     assert order(by_pattern(nothing, np.array([0, 1]), 5)) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("history", "expected"),
     [(ANY, [2, 0, 3, -1]), (REPEAT, [0, -1, -1, -1]), (NEW, [2, 3, -1, -1])],

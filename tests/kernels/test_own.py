@@ -15,6 +15,7 @@ N = 8
 SCORE = st.sampled_from((-np.inf, np.nan, -1.0, 0.0, 0.5, 0.5, 2.0))
 
 
+@pytest.mark.thorough
 @given(
     bought=st.lists(st.dictionaries(st.integers(0, N - 1), SCORE), min_size=1, max_size=4),
     allowed=st.lists(st.booleans(), min_size=N, max_size=N),

@@ -21,6 +21,7 @@ def columns(bought: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int3
     return start.astype(np.int64), np.array([i for items in bought for i in items], dtype=np.int32)
 
 
+@pytest.mark.thorough
 @given(lines)
 @some
 def test_pairs_are_what_sorting_finds(bought: list[list[int]]) -> None:
@@ -49,6 +50,7 @@ def test_no_item_and_no_customer_give_no_pair() -> None:
     assert (none.indptr.tolist(), none.item.size, none.of_line.size) == ([0], 0, 0)
 
 
+@pytest.mark.thorough
 @given(lines, st.integers(0, 5), st.integers(0, 5))
 @some
 def test_lines_are_added_up_for_the_customers_asked_for(

@@ -13,6 +13,7 @@ N = 6
 SCORE = st.sampled_from((-np.inf, np.nan, -2.0, -0.5, 0.0, 0.5, 0.5, 3.0))
 
 
+@pytest.mark.thorough
 @given(
     scores=st.lists(SCORE, min_size=N, max_size=N),
     bought=st.sets(st.integers(0, N - 1)),
@@ -63,6 +64,7 @@ def test_it_is_sorting(
     assert fallback[0].tolist() == [False] * len(known) + [True] * len(rest) + [False] * (k - size)
 
 
+@pytest.mark.thorough
 @given(
     ranked=st.permutations(range(N)),
     sold=st.integers(0, N),

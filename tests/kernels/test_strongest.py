@@ -33,6 +33,7 @@ def similarity(kind: int, both: float, one: float, other: float) -> float:
     return both / whole.get(kind, 1.0)
 
 
+@pytest.mark.thorough
 @given(
     rows=ROWS,
     kind=st.sampled_from((COUNT, JACCARD, LIFT, COSINE)),
@@ -71,6 +72,7 @@ def test_they_are_those_of_sorting(
         np.testing.assert_allclose(found.similarity[own], [near[j] for j in kept], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_rows_longer_than_a_batch_are_added_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     table = rng.integers(0, 3, (12, 2500)).astype(np.float64)

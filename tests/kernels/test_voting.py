@@ -8,6 +8,7 @@ from restock.kernels.voting import add_votes, listed_with, named_items
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.thorough
 @given(seed=st.integers(0, 10_000))
 def test_lists_are_those_of_a_plain_sum(seed: int) -> None:
     random = np.random.default_rng(seed)

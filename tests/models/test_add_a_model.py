@@ -59,6 +59,7 @@ def test_its_preset_is_found() -> None:
     assert preset("latest", "small") == {"memory_days": 730.0}
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_it_can_be_judged(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(TRY, str(PAGE), "exec"), {})

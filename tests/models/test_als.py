@@ -142,6 +142,7 @@ def test_scores_are_products_of_factors() -> None:
     assert (scores[:, unsold] == -np.inf).all()
 
 
+@pytest.mark.thorough
 @unit
 def test_a_step_is_that_of_implicit(france: Interactions) -> None:
     """With one ridge for all rows, which is what `implicit` has, the same numbers."""

@@ -52,6 +52,7 @@ def test_where_most_items_have_common_customers_all_are_compared_in_tiles(
     assert tiled == [neighbours is None for *_, neighbours in HOW]
 
 
+@pytest.mark.thorough
 def test_tiles_are_counted_once() -> None:
     train, shared = many(), Shared()
     found = all_ways(train, shared)

@@ -83,6 +83,7 @@ def test_few_weights_of_many_are_kept() -> None:
     )
 
 
+@pytest.mark.thorough
 @unit
 def test_lists_are_those_of_the_formula_on_a_real_market(france: Interactions) -> None:
     table = np.log1p(purchases(france, 180))

@@ -21,12 +21,14 @@ unit = pytest.mark.unit
 TINY: dict[str, Any] = {"width": 4, "epochs": 2, "windows": 3, "orders": 5, "batch_size": 16}
 
 
+@pytest.mark.thorough
 class TestGru(RecommenderContract):
     name = "gru"
     config: ClassVar[dict[str, Any]] = TINY
     random = True
 
 
+@pytest.mark.thorough
 class TestNoCopy(RecommenderContract):
     name = "gru"
     config: ClassVar[dict[str, Any]] = {**TINY, "copy_bought": False}
@@ -221,6 +223,7 @@ def next_in_chain(name: str, train: Interactions, items: int, **how: Any) -> flo
     return float(np.mean([(a + 1) % items == b for a, b in zip(of, listed, strict=True)]))
 
 
+@pytest.mark.thorough
 @unit
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 def test_the_next_new_item_of_a_chain_is_found(name: str) -> None:
@@ -230,6 +233,7 @@ def test_the_next_new_item_of_a_chain_is_found(name: str) -> None:
     assert next_in_chain(name, train, 20, **LEARN) > 0.9
 
 
+@pytest.mark.thorough
 @unit
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 def test_the_next_item_of_a_cycle_is_found(name: str) -> None:

@@ -24,6 +24,7 @@ def run(page: Path) -> None:
         exec(compile(block, str(page), "exec"), names)
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
     run(GUIDE)
@@ -57,6 +58,7 @@ def test_a_model_has_a_page_with_its_code_and_its_defaults(name: str) -> None:
         assert default is not PydanticUndefined or about.default_factory is not None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "page",
     [

@@ -82,6 +82,7 @@ def test_lists_are_those_of_the_formula_on_a_real_market(
     assert_top(lists, table @ nearest(similarity, 200), exact=0.99)
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 def test_cosine_is_that_of_implicit_on_the_sample(sample: Interactions) -> None:
     """The same lists for all but a few customers, and those few have ties among neighbours."""

@@ -9,6 +9,7 @@ from contracts.recommender import RecommenderContract
 from restock.models import create
 
 
+@pytest.mark.thorough
 class TestLstm(RecommenderContract):
     name = "lstm"
     config: ClassVar[dict[str, Any]] = {

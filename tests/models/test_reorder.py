@@ -49,6 +49,7 @@ def test_a_score_is_that_of_the_formula(
     assert (scores > -np.inf).sum() == len(habit)
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 @given(orders, st.integers(0, 10**6), st.integers(0, DAYS - 1), HALF_LIVES)
 @settings(some, max_examples=100)

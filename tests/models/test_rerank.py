@@ -28,12 +28,14 @@ QUICK: dict[str, Any] = {
 }
 
 
+@pytest.mark.thorough
 class TestRerank(RecommenderContract):
     name = "rerank"
     config: ClassVar[dict[str, Any]] = QUICK
     random = True
 
 
+@pytest.mark.thorough
 class TestBinary(RecommenderContract):
     name = "rerank"
     config: ClassVar[dict[str, Any]] = {**QUICK, "objective": "binary", "value_exponent": 0.25}

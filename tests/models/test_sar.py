@@ -46,6 +46,7 @@ def test_lists_are_those_of_the_formula(
     assert_top(sar.fit(train).recommend(everyone(train), 10), scores)
 
 
+@pytest.mark.thorough
 @pytest.mark.unit
 @pytest.mark.parametrize("kind", KINDS)
 def test_lists_are_those_of_the_formula_on_a_real_market(kind: str, france: Interactions) -> None:

@@ -58,6 +58,7 @@ def sharded(train: Interactions, lines: int, monkeypatch: pytest.MonkeyPatch) ->
     return [fresh.shard(n) for n in range(fresh.shards.size - 1)]
 
 
+@pytest.mark.thorough
 @cases
 @given(orders, st.integers(1, 12), st.integers(1, 4))
 @some

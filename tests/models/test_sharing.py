@@ -99,6 +99,7 @@ def test_every_model_is_tried() -> None:
     assert CONFIGS.keys() == MODELS.keys()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CONFIGS)
 def test_fits_that_share_are_those_that_do_not(name: str) -> None:
     train, configs = many(), CONFIGS[name]
@@ -111,6 +112,7 @@ def test_fits_that_share_are_those_that_do_not(name: str) -> None:
         assert shared.hits
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DRAWS)
 @given(st.data(), orders)
 @some

@@ -39,6 +39,7 @@ class TestSwitchByPlace(LimitedPlaces, RecommenderContract):
     config: ClassVar[dict[str, Any]] = EVERY_FOURTH_NEW
 
 
+@pytest.mark.thorough
 class TestNestedSwitch(LimitedPlaces, RecommenderContract):
     name = "switch"
     config: ClassVar[dict[str, Any]] = {

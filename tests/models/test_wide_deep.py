@@ -34,6 +34,7 @@ TINY: dict[str, Any] = {
 }
 
 
+@pytest.mark.thorough
 class TestWideDeep(RecommenderContract):
     name = "wide_deep"
     random = True
@@ -192,6 +193,7 @@ def staples_and_gifts() -> Interactions:
     return Orders(tuple(rows)).train()
 
 
+@pytest.mark.thorough
 @unit
 def test_it_learns_which_items_are_bought_again() -> None:
     """The last month's new staple and gift were bought once each, on the same day."""

@@ -16,6 +16,7 @@ numbers = st.lists(st.sampled_from([-1.5, 0.0, 0.25, 2.0, 1e9, 3.0]), min_size=1
 counts = st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(lambda c: sum(c) > 0)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(numbers, numbers)
 def test_the_distance_of_numbers_is_that_of_scipy_ties_and_all(

@@ -100,6 +100,7 @@ def test_larger_orders_without_a_cause_are_behaviour() -> None:
     assert finding.statistic in ("quantity", "order_value")
 
 
+@pytest.mark.thorough
 def test_nothing_is_cried_where_nothing_moved() -> None:
     for days in range(0, 200, 40):
         result = check(world(), ONSET + dt.timedelta(days=days))
@@ -150,6 +151,7 @@ def test_the_same_move_a_year_ago_is_the_season() -> None:
     assert "a year ago" in now.evidence
 
 
+@pytest.mark.thorough
 def test_what_is_not_known_yet_changes_nothing() -> None:
     for cause in ("price shock", "new assortment", "new customers"):
         orders = drifted(cause)
@@ -176,6 +178,7 @@ def test_an_unknown_market_is_an_error() -> None:
         check_data(world(), "XX", as_of=AFTER)
 
 
+@pytest.mark.thorough
 @settings(max_examples=3, deadline=None)
 @given(st.integers(0, 2**31))
 def test_neither_the_order_of_rows_nor_the_names_of_items_matter(seed: int) -> None:

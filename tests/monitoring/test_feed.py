@@ -31,6 +31,7 @@ def feed(interactions: Interactions, as_of: dt.date, aside: pd.Series | None = N
     return Feed.of(MarketDays.of(interactions, "FR", as_of, aside), 1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "fault", "days"),
     [

@@ -47,6 +47,7 @@ def test_a_window_counts_its_own_days_weighted_by_orders() -> None:
     assert one_day is not None and one_day.low is None
 
 
+@pytest.mark.thorough
 def test_intervals_hold_what_is_true_where_whole_days_move() -> None:
     random, held = np.random.default_rng(1), []
     for _ in range(400):

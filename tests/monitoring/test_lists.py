@@ -51,6 +51,7 @@ def test_the_numbers_of_a_publication() -> None:
     assert np.isnan(list_statistics(table, 10)["churn"])
 
 
+@pytest.mark.thorough
 @settings(deadline=None)  # the first call is slow
 @given(st.lists(st.text("abcdef", min_size=2, max_size=2), min_size=1, max_size=8))
 def test_numbers_keep_their_bounds(lists: list[str]) -> None:
@@ -86,6 +87,7 @@ def check(rows: pd.DataFrame) -> Check:
     return check_lists_over_time(rows, "FR", rows["as_of"].iloc[-1].date(), POLICY)
 
 
+@pytest.mark.thorough
 def test_lists_as_usual_find_nothing() -> None:
     found = [check(history(seed=seed)) for seed in range(100)]
     assert not any(one.findings for one in found)

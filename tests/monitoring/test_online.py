@@ -55,6 +55,7 @@ def test_the_champion_stands_against_what_was_shown_most_beside_it() -> None:
     assert unknown is not None and (unknown.policy, unknown.control) == ("p", "q")
 
 
+@pytest.mark.thorough
 def test_the_interval_is_as_wide_as_customers_are_few() -> None:
     def drawn(seed: int) -> tuple[bool, bool]:
         random = np.random.default_rng(seed)

@@ -83,6 +83,7 @@ def test_the_size_of_a_fall_is_in_its_interval() -> None:
     assert np.mean(held) >= 0.85
 
 
+@pytest.mark.thorough
 def test_without_a_fall_there_is_quiet() -> None:
     """At least as quiet as the policy says, in markets of all sizes and with lively Mondays."""
     loud = [
@@ -120,6 +121,7 @@ def days_late(fall: float, per_day: float) -> float:
     return float(np.median(found))
 
 
+@pytest.mark.thorough
 def test_larger_falls_and_larger_markets_are_found_sooner() -> None:
     assert days_late(0.2, 300) < days_late(0.1, 300) < days_late(0.05, 300)
     assert days_late(0.1, 600) < days_late(0.1, 100)

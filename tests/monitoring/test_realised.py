@@ -67,6 +67,7 @@ def test_an_order_is_judged_by_its_customers_list_or_the_one_for_all() -> None:
     assert list(found["lines"]) == [2, 2] and list(found["listed_lines"]) == [1, 1]
 
 
+@pytest.mark.thorough
 @given(st.permutations(range(9)), st.sets(st.integers(0, 8), min_size=2))
 def test_ndcg_is_that_of_scikit_learn(ranked: list[int], bought: set[int]) -> None:
     found = realised_orders(
@@ -83,6 +84,7 @@ def test_ndcg_is_that_of_scikit_learn(ranked: list[int], bought: set[int]) -> No
     assert found["ndcg"].item() == pytest.approx(ndcg_score(relevant, score, k=K))
 
 
+@pytest.mark.thorough
 @given(lines, st.integers(1, 6))
 def test_days_may_be_computed_in_any_pieces(bought: list[tuple[int, int, int]], cut: int) -> None:
     known = orders(bought)
@@ -104,6 +106,7 @@ def test_days_may_be_computed_in_any_pieces(bought: list[tuple[int, int, int]], 
     assert (whole["captured"] <= whole["spend"]).all()
 
 
+@pytest.mark.thorough
 @given(lines.flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
 def test_the_order_of_lines_does_not_matter(both: tuple[list, list]) -> None:  # type: ignore[type-arg]
     one, other = (

@@ -95,6 +95,7 @@ def ever_worse(difference: np.ndarray, customer: np.ndarray, at: np.ndarray) -> 
     )
 
 
+@pytest.mark.thorough
 def test_equal_plans_are_seldom_rolled_back_however_often_one_looks() -> None:
     random = np.random.default_rng(2)
     assert np.mean([ever_worse(*draw(random, 0.0, 56)) for _ in range(120)]) <= 0.05

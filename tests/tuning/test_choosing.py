@@ -274,6 +274,7 @@ def test_a_dominated_candidate_that_joins_changes_nothing(seed: int, less: list[
         assert after.markets[market].gain == choice.gain
 
 
+@pytest.mark.thorough
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_nobody_takes_what_is_worse_than_pooled_as_far_as_was_measured(seed: int) -> None:

@@ -112,6 +112,7 @@ class TestEveryEngine:
         assert engine.ask(2) == [{}, {}]
 
 
+@pytest.mark.thorough
 def test_tpe_finds_what_random_search_misses() -> None:
     gains = [
         max(map(lift, searched("tpe", seed, 40)[1]))

@@ -99,6 +99,7 @@ def odd(fold: Fold) -> Any:
     return fold.customers % 2 == 1
 
 
+@pytest.mark.thorough
 def test_two_that_complete_each_other_are_mixed_and_better_than_each() -> None:
     members = {"sar": knows(even, 1), "als": knows(odd, 2), "popular": knows(lambda f: [], 3)}
     whole = mix_of(members)[0]

@@ -19,6 +19,7 @@ def interactions() -> Interactions:
     return Interactions.from_frame(load_sample().orders).of_markets(["BE", "PT"])
 
 
+@pytest.mark.thorough
 def test_sizes_are_those_of_each_market_alone(interactions: Interactions) -> None:
     for market, size in sizes_by_market(interactions).items():
         own = interactions.of_market(market)
@@ -36,6 +37,7 @@ def test_every_market_gets_a_choice_that_is_reported(interactions: Interactions)
     assert chosen <= {one.trial.candidate.key for one in search.reported}
 
 
+@pytest.mark.thorough
 def test_the_section_of_the_guide_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     section = GUIDE.read_text().split("\n## From a notebook\n")[1].split("\n## ")[0]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)

@@ -153,6 +153,7 @@ def real() -> Interactions:
     return Interactions.from_frame(load_sample().orders).of_markets(list(REAL))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("family", ["sar", "tifu_knn", "up_cf", "market_prior"])
 def test_sharing_gives_the_same_metrics_as_refitting_digit_by_digit(
     family: str, real: Interactions

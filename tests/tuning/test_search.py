@@ -69,6 +69,7 @@ def with_markets(brief: Brief, customers: dict[str, int]) -> Brief:
 SMALL = {f"S{letter}": 20 + at for at, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
+@pytest.mark.thorough
 @given(
     st.integers(1, 150),
     st.sampled_from([{}, {"LA": 900}, {"LA": 900, "LB": 500, "LC": 300}]),

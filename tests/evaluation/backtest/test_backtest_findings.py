@@ -84,6 +84,7 @@ def test_a_pair_turned_round_is_the_same_evidence() -> None:
     assert ours.p_value == pytest.approx(theirs.p_value)
 
 
+@pytest.mark.thorough
 def test_equal_models_are_not_told_apart_more_often_than_said() -> None:
     """Three equal models, 300 times: at 5 % some pair is told apart in 5 % at most, Holm."""
     told = 0
