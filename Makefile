@@ -11,7 +11,8 @@ PYTHON ?= $(shell scripts/find-python.sh)
 VENV ?= .venv
 BIN := $(VENV)/bin
 TYPED := kernels dataset models evaluation tuning monitoring infra tasks flows serving cli benchmarks deployments
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+# byte code of what is used is written when it is first used: all of it takes a minute and more
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 
@@ -59,7 +60,7 @@ check: lint files types unit ## lint, types, import contracts, Docker and CI fil
 test: ## everything
 	@$(MAKE) --no-print-directory --jobs 2 dev system
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -m "platform or thorough" -n 3 --dist loadfile --durations=25
+	$(BIN)/python -m pytest -q -m "platform or thorough" -n 2 --dist loadfile --durations=25
 
 system: $(VENV)/bin/python ## what the tests need beside Python: a browser and the storage emulator
 	scripts/install-services.sh
