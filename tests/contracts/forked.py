@@ -92,7 +92,8 @@ class Forker:
             os.close(its_out)
             os.close(its_err)
             with self._pid_is_there:
-                self._pid_is_there.wait_for(lambda: self._started, timeout=120)
+                there = self._pid_is_there.wait_for(lambda: self._started, timeout=120)
+                assert there, "what commands are forked off has ended: its errors are above"
                 pid = self._started.pop()
                 command = self._running[pid] = Command([str(script), *arguments], pid, out, err)
                 self._pid_is_there.notify_all()
