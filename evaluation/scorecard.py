@@ -117,9 +117,10 @@ class Scorecard:
         return means | self._of_all_lists(rows)
 
     def _of_all_lists(self, rows: BoolArray) -> dict[str, float]:
-        lists, total = self.lists[rows], sum(self.n_candidates)
-        key = self.part[rows, None].astype(np.int64) * (lists.max(initial=0) + 1) + lists
-        counts = np.bincount(key[lists >= 0])
+        total, n_items = sum(self.n_candidates), int(self.lists.max(initial=0)) + 1
+        parts = len(self.n_candidates)
+        part = self.part.astype(np.int32, copy=False)
+        counts = kernels.count_listed(self.lists, rows, part, parts, n_items)
         counts = counts[counts > 0]
         nothing = total == 0 or not rows.any()
         return {

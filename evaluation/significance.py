@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from restock.evaluation.folds import FloatArray
+from restock.kernels.random import count_draws
 
 CELLS_PER_BLOCK = 2_000_000  # resampling weights held at a time: 16 MB
 
@@ -28,9 +29,7 @@ def resampled_sums(rows: FloatArray, resamples: int, seed: int) -> FloatArray:
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         drawn = generator.integers(0, n, size=(size, n), dtype=np.int32)
-        drawn += np.arange(size, dtype=np.int32)[:, None] * np.int32(n)
-        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        sums[start : start + size] = counts.astype(np.float64) @ rows
+        sums[start : start + size] = count_draws(drawn) @ rows
     return sums
 
 

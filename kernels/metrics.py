@@ -7,7 +7,7 @@ item, 0 elsewhere. Everything is float64.
 import numpy as np
 from numpy.typing import NDArray
 
-from restock.kernels.policy import kernel
+from restock.kernels.policy import inlined, kernel
 
 FloatArray = NDArray[np.float64]
 
@@ -22,6 +22,9 @@ SEGMENTS = 3
 # what ``find_goals`` finds per segment
 RELEVANT, VALUE, MARGIN, BEST_VALUE = range(4)
 GOALS = 4
+# the sums over hits from the top down that ``add_hit`` makes
+HITS, DISCOUNTED, DISCOUNTED_VALUE, PRECISIONS, FIRST = range(5)
+SUMS = 5
 # columns of ``describe``, behind those
 NOVELTY, NEW_ITEM_SHARE, LISTED_VALUE = range(SEGMENTS * WIDTH, SEGMENTS * WIDTH + 3)
 
@@ -42,30 +45,6 @@ def dcg(gains: FloatArray, log2: FloatArray) -> float:
     for place in range(gains.size):
         total += gains[place] / log2[place]
     return total
-
-
-@kernel
-def average_precision(gains: FloatArray, divisor: float) -> float:
-    """Sum over the hits of (hits up to and with this place / place), over ``divisor``.
-
-    divisor = min(k, relevant) lets a perfect list reach 1 (ours, RecTools' ``MAP@K`` divides
-    by all relevant items, as ranx and trec_eval do: divisor = relevant).
-    """
-    total, hits = 0.0, 0.0
-    for place in range(gains.size):
-        if gains[place] > 0.0:
-            hits += 1.0
-            total += hits / (place + 1.0)
-    return total / divisor
-
-
-@kernel
-def reciprocal_rank(gains: FloatArray) -> float:
-    """1 / place of the first hit, 0 without a hit. Agrees with ranx."""
-    for place in range(gains.size):
-        if gains[place] > 0.0:
-            return 1.0 / (place + 1.0)
-    return 0.0
 
 
 @kernel
@@ -147,50 +126,70 @@ def judge(
     """
     k = lists.shape[1]
     place_of = np.full(n_items, -1, dtype=np.int32)
+    hit = np.full(k, -1, dtype=np.int64)  # what was bought of the item at a place
     log2 = log2_of_places(k)
     ideal = np.cumsum(1.0 / log2)  # of as many hits from the top
-    hits, money, kept = np.zeros((SEGMENTS, k)), np.zeros((SEGMENTS, k)), np.zeros((SEGMENTS, 3))
+    kept, ranked = np.zeros((SEGMENTS, 3)), np.zeros((SEGMENTS, SUMS))
     for row in range(first, last):
         for place in range(k):
             if lists[row, place] >= 0:
                 place_of[lists[row, place]] = place
-        hits[:] = 0.0
-        money[:] = 0.0
         kept[:] = 0.0
         for at in range(indptr[row], indptr[row + 1]):
             place = place_of[item[at]]
             if place < 0:
                 continue
+            hit[place] = at
             for segment in (ALL, REPEAT if repeat[at] else NEW):
-                hits[segment, place] = 1.0
-                money[segment, place] = value[at]
                 kept[segment, RELEVANT] += 1.0
                 kept[segment, VALUE] += value[at]
                 kept[segment, MARGIN] += 0.0 if np.isnan(margin[at]) else margin[at]
+        ranked[:] = 0.0
+        for place in range(k):
+            if hit[place] < 0:
+                continue
+            at, hit[place] = hit[place], -1
+            for segment in (ALL, REPEAT if repeat[at] else NEW):
+                add_hit(ranked[segment], place, log2[place], value[at])
         for segment in range(SEGMENTS):
             result = out[row, segment * WIDTH : (segment + 1) * WIDTH]
             relevant, found = goals[row, segment, RELEVANT], kept[segment, RELEVANT]
             result[:] = 0.0 if relevant else np.nan
             if relevant == 0.0:
                 continue
+            attainable = min(k, int(relevant))
+            result[NDCG] = ranked[segment, DISCOUNTED] / ideal[attainable - 1]
+            result[MAP] = ranked[segment, PRECISIONS] / (relevant if divide_by_all else attainable)
+            result[RECALL] = found / relevant
+            result[PRECISION] = found / k
+            result[MRR] = ranked[segment, FIRST]
+            result[HIT_RATE] = found > 0.0
             result[REVENUE_CAPTURE] = share(kept[segment, VALUE], goals[row, segment, VALUE])
-            result[REVENUE_NDCG] = share(0.0, goals[row, segment, BEST_VALUE])
+            best = goals[row, segment, BEST_VALUE]
+            result[REVENUE_NDCG] = share(ranked[segment, DISCOUNTED_VALUE], best)
             result[MARGIN_CAPTURE] = share(kept[segment, MARGIN], goals[row, segment, MARGIN])
             result[CAPTURED] = kept[segment, VALUE]
             result[SPEND] = goals[row, segment, VALUE]
-            if found == 0.0:
-                continue
-            gains, attainable = hits[segment], min(k, int(relevant))
-            result[NDCG] = dcg(gains, log2) / ideal[attainable - 1]
-            result[MAP] = average_precision(gains, relevant if divide_by_all else attainable)
-            result[RECALL] = found / relevant
-            result[PRECISION] = found / k
-            result[MRR] = reciprocal_rank(gains)
-            result[HIT_RATE] = 1.0
-            result[REVENUE_NDCG] = share(dcg(money[segment], log2), goals[row, segment, BEST_VALUE])
         for place in range(k):
             if lists[row, place] >= 0:
                 place_of[lists[row, place]] = -1
+
+
+@inlined
+def add_hit(ranked: FloatArray, place: int, log2: float, value: float) -> None:
+    """Add the hit at a place (from 0) to the sums of a list; hits come from the top down.
+
+    Discounted gain is 1, or the value, over log2(place + 2) (Järvelin and Kekäläinen 2002);
+    average precision sums up the share of hits down to each of them, and is then divided by
+    min(k, relevant), so that a perfect list reaches 1 (ours, RecTools' ``MAP@K`` divides by all
+    relevant items, as ranx and trec_eval do); the reciprocal rank is 1 / place of the first.
+    """
+    ranked[HITS] += 1.0
+    ranked[DISCOUNTED] += 1.0 / log2
+    ranked[DISCOUNTED_VALUE] += value / log2
+    ranked[PRECISIONS] += ranked[HITS] / (place + 1.0)
+    if ranked[HITS] == 1.0:
+        ranked[FIRST] = 1.0 / (place + 1.0)
 
 
 @kernel
@@ -257,6 +256,28 @@ def means(
         if count[at] > 0.0:
             mean[at] = total[at] / count[at]
     return mean, total
+
+
+@kernel
+def count_listed(
+    lists: NDArray[np.int32],
+    rows: NDArray[np.bool_],
+    part: NDArray[np.int32],
+    parts: int,
+    n_items: int,
+) -> NDArray[np.int64]:
+    """How many lists of some rows name each item (int64, parts × items).
+
+    rows: bool, of all rows of ``lists``; part: which of the parts each row is of.
+    """
+    counts = np.zeros((parts, n_items), dtype=np.int64)
+    for row in range(rows.size):
+        if not rows[row]:
+            continue
+        for place in range(lists.shape[1]):
+            if lists[row, place] >= 0:
+                counts[part[row], lists[row, place]] += 1
+    return counts
 
 
 @kernel

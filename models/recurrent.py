@@ -117,12 +117,16 @@ class Recurrent(Recommender[C]):
     }
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """The questions, their shelves, and the logits of a step."""
+        """The questions, their shelves, and the logits of a step.
+
+        At a cut-off half of the pairs are there, on average, and half of the customers ask; all of
+        it is there twice while it is gathered.
+        """
         config, lines = self.config, len(interactions)
         asked = config.windows + 2
         items = min(interactions.n_items, lines)
         markets = min(len(interactions.catalogue.markets), lines)
-        pairs = asked * interactions.pairs.item.size // 2 * (4 * PAIR_FEATURES + 8)  # half ask
+        pairs = asked * interactions.pairs.item.size // 4 * (4 * PAIR_FEATURES + 8)
         shelves = asked * markets * items * 4
         return 2 * (pairs + shelves) + LOGIT_COPIES * 4 * config.batch_size * items + 64 * lines
 

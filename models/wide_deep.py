@@ -15,6 +15,7 @@ from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
 from restock.models.space import Choice, LogUniform, PowerOfTwo, Space
 from restock.models.training import Curve, Schedule, build, generator, shuffled, threads, train
+from restock.models.wide_deep_memory import bytes_for
 from restock.models.wide_deep_view import Codes, view
 from restock.models.wide_deep_windows import Scale, Window, windows
 
@@ -106,11 +107,7 @@ class WideDeep(Recommender[WideDeepConfig]):
 
     def memory_bytes(self, interactions: Interactions) -> int:
         """The views of all cut-offs, their tensors, and an epoch's candidates."""
-        config = self.config
-        cells = len(interactions.catalogue.markets) * interactions.n_items
-        views = (config.cutoffs + 2) * (300 * interactions.pairs.item.size + 100 * cells)
-        rows = config.cutoffs * interactions.customers.size * config.purchases
-        return 100 * len(interactions) + views + 40 * rows * (1 + 2 * config.negatives)
+        return bytes_for(interactions, self.config, ROWS_AT_ONCE)
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         from restock.models.wide_deep_network import Sizes, arrays
@@ -121,18 +118,27 @@ class WideDeep(Recommender[WideDeepConfig]):
         scale, sizes, epochs = Scale.of(now), Sizes.of(now, codes), config.epochs
         with threads(context.threads):
             found = windows(interactions, codes, config.cutoffs + 1, config.horizon_days, context)
+            self.curve = Curve()
             if len(found) > 1:  # the newest says how long to train, and is then trained on too
-                learn = self._examples(found[1:], codes, scale)
-                judge = self._examples(found[:1], codes, scale)
-                _, self.curve = self._train(sizes, learn, epochs, context, judge)
+                self.curve = self._rehearse(found, sizes, codes, scale, context)
                 epochs = self.curve.best + 1
-            else:
-                self.curve = Curve()
             everything = self._examples(found, codes, scale) if found else None
             network, _ = self._train(sizes, everything, epochs, context)
         with threads(1):  # so that their number changes nothing that is kept
             self._arrays = arrays(network.cpu(), now, codes, scale)
         self._arrays |= {"customers": codes.customers, "items": codes.items, "market": codes.market}
+
+    def _rehearse(
+        self,
+        found: "Sequence[Window]",
+        sizes: "Sizes",
+        codes: Codes,
+        scale: Scale,
+        context: FitContext,
+    ) -> Curve:
+        """Learn from all windows but the newest, which judges; nothing else is left of it."""
+        learn, judge = (self._examples(some, codes, scale) for some in (found[1:], found[:1]))
+        return self._train(sizes, learn, self.config.epochs, context, judge)[1]
 
     def _examples(self, found: "Sequence[Window]", codes: Codes, scale: Scale) -> "Examples":
         from restock.models.wide_deep_examples import Examples

@@ -4,7 +4,9 @@ Codes are compact: customers, items and markets that have a line, in the order o
 Everything about a cut-off is computed from the lines before it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from restock.dataset.catalogue import IntArray
 from restock.models.popularity import lines_by_market
 
 HALF_LIVES = (14.0, 30.0, 60.0, 120.0, 240.0)
+PAIR_FEATURES = len(HALF_LIVES) + 10
 HABIT = 3
 """The pair feature (lines halved in 120 days) by which an untrained network ranks."""
 COUNTS = np.array([2, 3, 4, 6, 10])  # first order lines of each bucket after the first
@@ -136,24 +139,27 @@ def _pairs(past: Interactions) -> tuple[Floats, Ints]:
     latest = np.full(past.n_customers, np.inf)
     np.minimum.at(latest, pairs.customer, last)
     gap = (first - last) / np.maximum(count - 1, 1)
-    decayed = [past.decayed_lines(half_life) for half_life in HALF_LIVES]
     a_year_before = np.abs(age - YEAR + SEASON / 2) <= SEASON
-    others = [
-        count,
-        last,
-        first,
-        last - latest[pairs.customer],  # the customer's orders since, in days
-        gap,
-        np.where(gap > 0, last / np.maximum(gap, 1.0), 0.0),  # above 1: overdue
-        orders,
-        10 * count / orders,
-        pairs.sum(a_year_before.astype(np.float64)),
-        pairs.sum(past.value),
+    others: list[Callable[[], NDArray[np.number[Any]]]] = [
+        lambda: count,
+        lambda: last,
+        lambda: first,
+        lambda: last - latest[pairs.customer],  # the customer's orders since, in days
+        lambda: gap,
+        lambda: np.where(gap > 0, last / np.maximum(gap, 1.0), 0.0),  # above 1: overdue
+        lambda: orders,
+        lambda: 10 * count / orders,
+        lambda: pairs.sum(a_year_before.astype(np.float64)),
+        lambda: pairs.sum(past.value),
     ]
-    logs = [*np.log(np.array(decayed) + LEAST), *np.log1p(np.array(others))]
+    features = np.empty((pairs.item.size, PAIR_FEATURES), dtype=np.float32)
+    for at, half_life in enumerate(HALF_LIVES):  # one column after the other: pairs are many
+        features[:, at] = np.log(past.decayed_lines(half_life) + LEAST)
+    for at, other in enumerate(others, len(HALF_LIVES)):
+        features[:, at] = np.log1p(other())
     cross = 1 + np.searchsorted(COUNTS, count, "right") * (DAYS.size + 1)
     cross += np.searchsorted(DAYS, last, "right")
-    return np.stack(logs, axis=1).astype(np.float32), cross
+    return features, cross
 
 
 def _sales(past: Interactions, codes: Codes) -> tuple[Floats, Ints]:

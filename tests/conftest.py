@@ -11,6 +11,8 @@ os.environ.update(
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "MPLBACKEND": "Agg",
+        # Dask's workers look a hundred times a second at what they do, also when it is nothing
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     }
 )
 for name in [name for name in os.environ if name.startswith("RESTOCK_")]:
