@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict
 
 from restock.infra.java import REMEDY, look_for_java, said
-from restock.models.registry import model_class
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -77,6 +76,9 @@ def place(families: Iterable[str], wanted: Mapping[str, Resource], offers: Offer
     neural networks runs on a GPU where there is one, and on CPUs otherwise, all others on CPUs.
     ValueError for a family or resource that cannot be.
     """
+    # whoever starts Prefect loads this file: its server and commands shall not load models, too
+    from restock.models.registry import model_class
+
     where: dict[str, Resource] = {}
     skipped: dict[str, str] = {}
     notes: list[str] = []

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from restock.models.space import Choice, Space
 from restock.tuning.space import base, coordinate_of, settle
@@ -33,7 +33,7 @@ def importance(space: Space, history: Sequence[Told]) -> dict[str, float]:
     points = [settle(space, told.point) for told in history]
     failed = -np.inf  # the worst, all alike
     values = np.array([failed if told.value is None else told.value for told in history])
-    ranks = rankdata(values)
+    ranks = pd.Series(values).rank().to_numpy()
     explained = dict.fromkeys(space, 0.0)
     if len(history) >= LEAST and values.min() < values.max():
         for name in space:

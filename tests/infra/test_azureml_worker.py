@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -118,3 +120,14 @@ def test_prefect_finds_the_worker_by_the_type_of_its_pool() -> None:
     from prefect.workers.base import BaseWorker
 
     assert BaseWorker.get_worker_class_from_type("azure-ml") is AzureMLWorker
+
+
+@pytest.mark.thorough
+def test_prefects_own_processes_load_no_models_for_it() -> None:
+    """Its server and its commands load every collection: theirs to pay for, each time."""
+    code = "import prefect, sys, restock.infra.azureml.worker; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
+    found = set(loaded.stdout.split())
+    assert "restock.infra.azureml.worker" in found
+    assert not found & {"restock.models", "restock.dataset", "numba", "pandas", "scipy"}
