@@ -5,6 +5,9 @@ makes: the pairs, the decay of a line, and what is popular. Lines themselves are
 count for nobody.
 """
 
+import datetime as dt
+from typing import NamedTuple
+
 import numpy as np
 
 from restock.dataset import Interactions, Pairs
@@ -42,3 +45,32 @@ def similarities(pairs: Pairs, sold: int) -> int:
     """
     made = float(np.square(np.diff(pairs.indptr)).sum())
     return int(sold**2 * -np.expm1(-made / max(sold**2, 1)))
+
+
+class Horizon(NamedTuple):
+    """What a model that learns from earlier cut-offs finds at one of them, about.
+
+    past: the pairs bought before it, as many of all as lines are. customers, lines: of those who
+    bought in the horizon, and there. active: the pairs of those customers, as ``past`` counts.
+    """
+
+    past: float
+    customers: int
+    lines: int
+    active: float
+
+
+def horizons(interactions: Interactions, count: int, days: int) -> list[Horizon]:
+    """The newest ``count`` horizons of so many days; those with nothing before them left out."""
+    sizes, lines = np.diff(interactions.pairs.indptr), max(len(interactions), 1)
+    found = []
+    for back in range(1, count + 1):
+        cutoff = interactions.as_of_date - dt.timedelta(days=days * back)
+        share = len(interactions.before(cutoff)) / lines
+        if not share:
+            break
+        then = interactions.between(cutoff, cutoff + dt.timedelta(days=days))
+        active = share * int(sizes[then.customers].sum())
+        past = share * interactions.pairs.item.size
+        found.append(Horizon(past, then.customers.size, len(then), active))
+    return found

@@ -33,7 +33,8 @@ ROWS = 256
 """Questions that are answered at a time outside of training."""
 LOGIT_COPIES = 6
 """How many (batch × items) arrays of float32 a training step holds."""
-
+TORCH = 2**23
+"""Bytes that torch needs to train any network, about."""
 
 KEPT = ("items", "market", "shelves", "wanted", "level", "copied", "by_width")
 """What a saved model holds: see ``score_repeat_and_new``."""
@@ -128,7 +129,8 @@ class Recurrent(Recommender[C]):
         markets = min(len(interactions.catalogue.markets), lines)
         pairs = asked * interactions.pairs.item.size // 4 * (4 * PAIR_FEATURES + 8)
         shelves = asked * markets * items * 4
-        return 2 * (pairs + shelves) + LOGIT_COPIES * 4 * config.batch_size * items + 64 * lines
+        logits = LOGIT_COPIES * 4 * config.batch_size * items
+        return 2 * (pairs + shelves) + logits + 64 * lines + TORCH
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         with threads(context.threads):

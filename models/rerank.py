@@ -15,6 +15,7 @@ from restock.kernels.neighbours import score_own
 from restock.models.base import Config, State
 from restock.models.context import FitContext
 from restock.models.hybrid import Hybrid, Member, Members
+from restock.models.memory import horizons
 from restock.models.requirements import CannotFit
 from restock.models.rerank_examples import Examples, Moment, examples
 from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
@@ -22,6 +23,8 @@ from restock.models.space import Choice, Integer, LogUniform, Space, Uniform
 LEAST_CUSTOMERS = 20  # that bought after a cut-off: fewer teach the trees nothing
 GRADES = 30  # of the value of what was right
 ROW_BYTES = 4 * 80  # of one candidate: float32 features
+BINS = 80  # and as LightGBM keeps it, a byte a feature
+UNLIKE = 0.6  # of what members propose: the rest another one has proposed, too
 
 
 class RerankConfig(Config):
@@ -114,11 +117,12 @@ class Rerank(Hybrid[RerankConfig]):
             ) from error
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """The members' peak, and the candidates of a quarter of the customers per cut-off."""
-        new = self.config.proposals * len(self.config.members)
-        candidates = interactions.pairs.item.size + new * interactions.customers.size
-        learnt_from = ROW_BYTES * candidates * self.config.cutoffs // 4
-        return super().memory_bytes(interactions) + 2 * learnt_from
+        """What is known of pairs, and the candidates of those who bought after a cut-off."""
+        config, pairs = self.config, interactions.pairs.item.size
+        new = UNLIKE * config.proposals * len(config.members)
+        found = horizons(interactions, config.cutoffs, config.horizon_days)
+        candidates = sum(one.active + new * one.customers for one in found)
+        return int(64 * len(interactions) + ROW_BYTES * pairs + (ROW_BYTES + BINS) * candidates)
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         trees = self._train(self._examples(interactions, context), context)

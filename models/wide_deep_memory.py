@@ -1,12 +1,11 @@
 """What a fit of a wide and deep network holds at its peak, counted before it begins."""
 
-import datetime as dt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from restock.dataset import Interactions
-from restock.models.memory import held
+from restock.models.memory import held, horizons
 from restock.models.wide_deep_view import PAIR_FEATURES
 
 if TYPE_CHECKING:
@@ -19,20 +18,10 @@ ACTIVE = 24 + 52 + 8 * (PAIR_FEATURES + 1)
 hold features twice while they are made."""
 CELL = 28 + 32
 """Bytes of an item in a market: in the view, and in the examples."""
-
-
-class Counted(NamedTuple):
-    """Sums over all windows."""
-
-    windows: int
-    pairs: float
-    """Pairs bought before the cut-offs, about: as many as the lines before, in proportion."""
-    active: float
-    """Those of customers who bought in the horizon, likewise."""
-    bought: int
-    """Lines of the horizons, which pairs are at most."""
-    rows: int
-    """What an epoch takes of them."""
+CUSTOMER = 60
+"""Bytes of a customer in a view and its window."""
+BOUGHT = 60
+"""Bytes of a purchase in a horizon: where its pair is, and what an epoch draws of it."""
 
 
 def bytes_for(interactions: Interactions, config: "WideDeepConfig", at_once: int) -> int:
@@ -40,38 +29,17 @@ def bytes_for(interactions: Interactions, config: "WideDeepConfig", at_once: int
 
     at_once: rows of the validation loss that are computed together.
     """
-    counted = _count(interactions, config)
-    customers, cells = interactions.customers.size, _cells(interactions)
-    views = VIEW * (counted.pairs + interactions.pairs.item.size) + ACTIVE * counted.active
-    tables = counted.windows * (CELL * cells + 60 * customers)
+    found = horizons(interactions, config.cutoffs + 1, config.horizon_days)
+    customers, items = interactions.customers, int(np.unique(interactions.item).size)
+    markets = np.unique(interactions.catalogue.customer_market[customers]).size
+    past = interactions.pairs.item.size + sum(one.past for one in found)
+    views = VIEW * past + ACTIVE * sum(one.active for one in found)
+    tables = len(found) * (CELL * markets * items + CUSTOMER * customers.size)
+    rows = sum(min(one.lines, one.customers * config.purchases) for one in found)
     candidates = 1 + 2 * config.negatives
-    draw = 60 * counted.bought + counted.rows * (20 * candidates + 32 * config.negatives)
+    draw = BOUGHT * sum(one.lines for one in found)
+    draw += rows * (20 * candidates + 32 * config.negatives)
     width = PAIR_FEATURES + 16 + config.embedding + 1.5 * config.hidden + config.second
-    step = 4 * width * candidates * min(counted.rows, max(at_once, 3 * config.batch_size))
-    weights = 20 * config.embedding * (customers + interactions.n_items)
+    step = 4 * width * candidates * min(rows, max(at_once, 3 * config.batch_size))
+    weights = 20 * config.embedding * (customers.size + items)
     return int(held(interactions) + views + tables + draw + step + weights)
-
-
-def _count(interactions: Interactions, config: "WideDeepConfig") -> Counted:
-    sizes, lines = np.diff(interactions.pairs.indptr), max(len(interactions), 1)
-    total, days = Counted(0, 0.0, 0.0, 0, 0), config.horizon_days
-    for back in range(1, config.cutoffs + 2):
-        cutoff = interactions.as_of_date - dt.timedelta(days=days * back)
-        past = len(interactions.before(cutoff)) / lines
-        then = interactions.between(cutoff, cutoff + dt.timedelta(days=days))
-        if not past:
-            break
-        total = Counted(
-            total.windows + 1,
-            total.pairs + past * interactions.pairs.item.size,
-            total.active + past * int(sizes[then.customers].sum()),
-            total.bought + len(then),
-            total.rows + min(len(then), then.customers.size * config.purchases),
-        )
-    return total
-
-
-def _cells(interactions: Interactions) -> int:
-    """Items in markets, of both as many as have a line."""
-    homes = interactions.catalogue.customer_market[interactions.customers]
-    return np.unique(homes).size * int(np.count_nonzero(np.bincount(interactions.item)))

@@ -20,12 +20,15 @@ MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("blend", {}),
     ("als", {"iterations": 1}),
 )
-SLOWER: tuple[tuple[str, dict[str, Any]], ...] = (
+OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ease", {}),
     ("tifu_knn", {}),
     ("up_cf", {}),
+)
+TRAINED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("wide_deep", {"epochs": 1}),
     ("gru", {"epochs": 1}),
+    ("rerank", {"trees": 10, "cutoffs": 2}),
 )
 
 
@@ -35,7 +38,8 @@ def test_the_estimate_of_a_fit_is_its_peak() -> None:
     for size, repeats, models in (
         ((30_000, 3_000), 0.0, MODELS),
         ((60_000, 4_000), 0.5, MODELS),
-        ((10_000, 3_000), 0.0, SLOWER),
+        ((10_000, 3_000), 0.0, OF_SQUARES),
+        ((5_000, 1_000), 0.0, TRAINED),
     ):
         with hand_over(orders(*size, repeats=repeats)) as folder:
             for model, config in models:
