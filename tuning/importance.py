@@ -33,7 +33,7 @@ def importance(space: Space, history: Sequence[Told]) -> dict[str, float]:
     points = [settle(space, told.point) for told in history]
     failed = -np.inf  # the worst, all alike
     values = np.array([failed if told.value is None else told.value for told in history])
-    ranks = pd.Series(values).rank().to_numpy()
+    ranks = np.asarray(pd.Series(values).rank(), dtype=np.float64)
     explained = dict.fromkeys(space, 0.0)
     if len(history) >= LEAST and values.min() < values.max():
         for name in space:
