@@ -14,7 +14,15 @@ from restock.kernels.policy import over_blocks
 from restock.kernels.selection import best_items
 from restock.kernels.strongest import write_rows
 from restock.models.past import Past
-from restock.models.rows import Kept, Rows, by_demand, item_sums, places_of, strongest
+from restock.models.rows import (
+    Kept,
+    Rows,
+    by_demand,
+    item_sums,
+    places_of,
+    rows_pay,
+    strongest,
+)
 
 CELLS_PER_BLOCK = 1_000_000  # 12 MB of codes and similarities at a time
 
@@ -52,11 +60,13 @@ class Neighbourhood:
         most 12 × items² bytes, and twice that for a moment at the end of the fit; with
         ``neighbours``, 12 bytes × items × neighbours for each thread, and 32 bytes per pair.
         """
-        if neighbours is None:
-            own = item_sums(pairs, weights * weights, n_items, shards)
-            return cls._of_all(pairs, weights, own, kind, float(threshold), threads)
         order = by_demand(np.bincount(pairs.item, minlength=n_items))
         borders = np.array([0, pairs.indptr.size - 1]) if shards is None else shards
+        if neighbours is None or (borders.size == 2 and rows_pay(pairs, order.size, neighbours)):
+            own = item_sums(pairs, weights * weights, n_items, shards)
+            width = min(neighbours or order.size, order.size)
+            how = (kind, float(threshold), width, threads)
+            return cls._row_by_row(pairs, weights, own, *how)
         rows = Rows.of_shards(pairs, weights, order, n_items, borders)
         width = min(neighbours, order.size)
         kept = strongest(rows, order, kind, float(threshold), width, threads=threads)
@@ -68,19 +78,19 @@ class Neighbourhood:
         return cls(*write_rows(places_of(order, n_items), *kept))
 
     @classmethod
-    def _of_all(
+    def _row_by_row(
         cls,
         pairs: Pairs,
         weights: NDArray[np.float64],
         own: NDArray[np.float64],
         kind: int,
         threshold: float,
+        width: int,
         threads: int,
     ) -> Self:
         n_items = own.size
         by_item, customers, places = transpose(pairs.indptr, pairs.item, n_items)
         sold = np.flatnonzero(np.diff(by_item)).astype(np.int32)
-        width = sold.size
         by_place = weights[places]
 
         def block(first: int, last: int) -> tuple[NDArray[Any], ...]:

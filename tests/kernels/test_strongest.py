@@ -1,13 +1,17 @@
 """The strongest similar items against sorting, in whatever parts they are found."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from restock.benchmarks.growth import orders
 from restock.dataset import Pairs
 from restock.kernels import strongest as kernels
 from restock.kernels.neighbours import COSINE, COUNT, JACCARD, LIFT
+from restock.models import rows as models
 from restock.models.neighbours import Neighbourhood
 from restock.models.rows import item_sums
 
@@ -41,25 +45,25 @@ def similarity(kind: int, both: float, one: float, other: float) -> float:
     threshold=st.sampled_from((0.0, 1.0, 2.0)),
     threads=st.integers(1, 3),
     cut=st.integers(0, 12),
+    keeping=st.sampled_from((0, 10**9)),  # by heaps; row by row
 )
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_they_are_those_of_sorting(
-    rows: list[dict[int, float]], kind: int, width: int, threshold: float, threads: int, cut: int
+    rows: list[dict[int, float]],
+    kind: int,
+    width: int,
+    threshold: float,
+    threads: int,
+    cut: int,
+    keeping: int,
 ) -> None:
     pairs, weights = as_pairs(rows)
     table = np.array([[row.get(item, 0.0) for item in range(ITEMS)] for row in rows])
     shared = table.T @ table
     borders = np.unique([0, min(cut, len(rows)), len(rows)])
-    found = Neighbourhood.of(
-        pairs,
-        weights,
-        ITEMS,
-        kind,
-        threshold=threshold,
-        neighbours=width,
-        threads=threads,
-        shards=borders,
-    )
+    how = {"threshold": threshold, "neighbours": width, "threads": threads, "shards": borders}
+    with mock.patch.object(models, "KEEPING", keeping):
+        found = Neighbourhood.of(pairs, weights, ITEMS, kind, **how)
     for item in range(ITEMS):
         near = {
             other: similarity(kind, shared[item, other], shared[item, item], shared[other, other])
@@ -79,8 +83,21 @@ def test_rows_longer_than_a_batch_are_added_whole(monkeypatch: pytest.MonkeyPatc
     indptr = np.concatenate([[0], np.cumsum((table > 0).sum(axis=1))])
     pairs = Pairs(indptr, np.nonzero(table)[1].astype(np.int32), np.arange(indptr[-1]))
     assert np.diff(indptr).min() > kernels.BATCH
+    monkeypatch.setattr(models, "KEEPING", 0)
     found = Neighbourhood.of(pairs, table[table > 0], 2500, COUNT, neighbours=2500)
     np.testing.assert_allclose(found.similarity.sum(), (table.T @ table).sum(), rtol=1e-9)
+
+
+def test_either_way_finds_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = orders(400, 90)
+    weights = np.random.default_rng(0).uniform(0.5, 2, data.pairs.item.size)
+    found = []
+    for keeping in (0, 10**9):
+        monkeypatch.setattr(models, "KEEPING", keeping)
+        assert models.rows_pay(data.pairs, 90, 9) == bool(keeping)
+        found.append(Neighbourhood.of(data.pairs, weights, 90, COSINE, neighbours=9).arrays())
+    for name, array in found[0].items():
+        assert np.array_equal(array, found[1][name])
 
 
 def test_sums_are_added_up_shard_by_shard() -> None:
