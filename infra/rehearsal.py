@@ -23,6 +23,7 @@ from restock.dataset.simulate import Simulation
 from restock.dataset.simulated_shop import uniform_policy
 from restock.dataset.simulator_statistics import statistics
 from restock.evaluation import Fold, evaluate, rolling_folds
+from restock.evaluation.significance import resampled_sums
 from restock.models import FitContext, available, create
 from restock.models.base import Recommender
 from restock.models.registry import load, model_class
@@ -90,6 +91,7 @@ def parts() -> dict[str, Part]:
     models = [name for name, state in available().items() if state == "ready"]
     return {
         "orders": _orders,
+        "gate": _gate,
         "drift": _drift,
         "search": _search,
         "simulator": _simulator,
@@ -106,6 +108,10 @@ def rehearse(name: str) -> None:
 def _orders(stage: Stage) -> None:
     read_orders(stage.world.orders)  # a frame's codes can be written to, a file's cannot
     _ = stage.folds
+
+
+def _gate(_: Stage) -> None:
+    resampled_sums(np.ones((3, 2)), 4, seed=0)
 
 
 def _model(name: str) -> Part:
