@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from restock.evaluation.folds import FloatArray
-from restock.kernels.random import count_draws
+from restock.kernels.resampling import count_draws
 
 CELLS_PER_BLOCK = 2_000_000  # resampling weights held at a time: 16 MB
 

@@ -117,12 +117,16 @@ class Rerank(Hybrid[RerankConfig]):
             ) from error
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """What is known of pairs, and the candidates of those who bought after a cut-off."""
+        """What is known of pairs, and the candidates of those who bought after a cut-off.
+
+        Or the members, whose fits are held when nothing is learned from any more.
+        """
         config, pairs = self.config, interactions.pairs.item.size
         new = UNLIKE * config.proposals * len(config.members)
         found = horizons(interactions, config.cutoffs, config.horizon_days)
         candidates = sum(one.active + new * one.customers for one in found)
-        return int(64 * len(interactions) + ROW_BYTES * pairs + (ROW_BYTES + BINS) * candidates)
+        learning = ROW_BYTES * pairs + (ROW_BYTES + BINS) * candidates + 64 * len(interactions)
+        return max(super().memory_bytes(interactions), int(learning))
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         trees = self._train(self._examples(interactions, context), context)

@@ -120,7 +120,7 @@ class WideDeep(Recommender[WideDeepConfig]):
             found = windows(interactions, codes, config.cutoffs + 1, config.horizon_days, context)
             self.curve = Curve()
             if len(found) > 1:  # the newest says how long to train, and is then trained on too
-                self.curve = self._rehearse(found, sizes, codes, scale, context)
+                self.curve = self._hold_out(found, sizes, codes, scale, context)
                 epochs = self.curve.best + 1
             everything = self._examples(found, codes, scale) if found else None
             network, _ = self._train(sizes, everything, epochs, context)
@@ -128,7 +128,7 @@ class WideDeep(Recommender[WideDeepConfig]):
             self._arrays = arrays(network.cpu(), now, codes, scale)
         self._arrays |= {"customers": codes.customers, "items": codes.items, "market": codes.market}
 
-    def _rehearse(
+    def _hold_out(
         self,
         found: "Sequence[Window]",
         sizes: "Sizes",
@@ -136,7 +136,7 @@ class WideDeep(Recommender[WideDeepConfig]):
         scale: Scale,
         context: FitContext,
     ) -> Curve:
-        """Learn from all windows but the newest, which judges; nothing else is left of it."""
+        """Learn from all windows but the newest, which judges: the curve is all that is kept."""
         learn, judge = (self._examples(some, codes, scale) for some in (found[1:], found[:1]))
         return self._train(sizes, learn, self.config.epochs, context, judge)[1]
 

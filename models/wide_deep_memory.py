@@ -37,8 +37,10 @@ def bytes_for(interactions: Interactions, config: "WideDeepConfig", at_once: int
     tables = len(found) * (CELL * markets * items + CUSTOMER * customers.size)
     rows = sum(min(one.lines, one.customers * config.purchases) for one in found)
     candidates = 1 + 2 * config.negatives
+    # of a candidate two codes and a weight; of a negative numbers on the way to it
     draw = BOUGHT * sum(one.lines for one in found)
     draw += rows * (20 * candidates + 32 * config.negatives)
+    # what a step holds of a candidate: found by measuring fits of 2 to 32 negatives
     width = PAIR_FEATURES + 16 + config.embedding + 1.5 * config.hidden + config.second
     step = 4 * width * candidates * min(rows, max(at_once, 3 * config.batch_size))
     weights = 20 * config.embedding * (customers.size + items)
