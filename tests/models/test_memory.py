@@ -27,7 +27,6 @@ OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 TRAINED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("wide_deep", {"epochs": 1}),
-    ("gru", {"epochs": 1}),
     ("rerank", {"trees": 10, "cutoffs": 2}),
 )
 
