@@ -143,7 +143,7 @@ def _fit_by_shards(model: Recommender[Any], interactions: Interactions) -> None:
     counts = merge([model.count_shard(shard) for shard in shards])
     if isinstance(model, ShardedNeighbours):
         rows, buyers = [model.rows_of_shard(shard, counts) for shard in shards], counts["buyers"]
-        about = (rows, buyers, total_cost(rows))
+        about = (model.way, rows, buyers, total_cost(rows))
         cut = [needed(*about, (part, part + 1, 2)) for part in range(2)]
         found = [model.way.compare(cut[part], buyers, part, 2) for part in range(2)]
         counts |= model.way.complete(buyers, model.way.join(found))

@@ -126,7 +126,7 @@ def _compared(
     found = []
     for _, some in groupby(range(len(slots)), slots.__getitem__):
         parts = list(some)
-        about = (counts, cost, (parts[0], parts[-1] + 1, len(slots)))
+        about = (candidate, counts, cost, (parts[0], parts[-1] + 1, len(slots)))
         needs = [
             submit(_needed, [rows[n] for n in shards], *about, slot=turn[shards[0]])
             for shards in homes
@@ -207,11 +207,12 @@ def _sum(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 def _needed(
     rows: Sequence[Rows],
+    candidate: Candidate,
     counts: Counts,
     cost: NDArray[np.int64],
     span: tuple[int, int, int],
 ) -> list[Rows]:
-    return needed(rows, counts["buyers"], cost, span)
+    return needed(_neighbours(candidate).way, rows, counts["buyers"], cost, span)
 
 
 def _compare(

@@ -1,6 +1,6 @@
 """What customers bought, from both sides: what items are compared by, of one shard or of all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
@@ -24,6 +24,8 @@ from restock.kernels.strongest import (
 
 BYTES_PER_ENTRY = 12  # of a similarity: an int32 code, and a float64
 CELLS = 2**18  # 2 MB of what items share at a time: about a core's cache
+COMPARING = 3  # what it costs to compare two places, in pairs of items counted, at least
+BLOCKS = 16  # of the places for each thread: who is done takes the next one
 KEEPING = 50  # times what a pair of items costs to count: to put one into a heap, about
 Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
@@ -163,10 +165,15 @@ def total_cost(rows: Sequence[Rows]) -> NDArray[np.int64]:
     return reduce(np.add, [shard.cost for shard in rows])
 
 
-def shares(cost: NDArray[np.int64], part: int, parts: int, threads: int) -> list[int]:
-    """The borders of ``threads`` equal shares of a part of the places, by what they cost."""
-    upto = np.cumsum(cost)
-    wanted = np.arange(part * threads, (part + 1) * threads + 1) / (parts * threads)
+def shares(
+    cost: NDArray[np.int64], comparing: int, part: int, parts: int, count: int = 1
+) -> list[int]:
+    """The borders of ``count`` equal shares of a part of the places, by what they cost.
+
+    cost: ``total_cost``. comparing: what a place costs for each one before it, in pairs.
+    """
+    upto = np.cumsum(cost + comparing * np.arange(cost.size))
+    wanted = np.arange(part * count, (part + 1) * count + 1) / (parts * count)
     ends: list[int] = np.searchsorted(upto, wanted * upto[-1:].sum()).tolist()
     return [cost.size if end == 1 else at for at, end in zip(ends, wanted, strict=True)]
 
@@ -188,12 +195,13 @@ def strongest(
     of items are dealt out to ``parts`` about evenly; ``merge_kept`` of all parts is what one gives.
     """
     own = reduce(np.add, [shard.own for shard in rows])[order]  # one shard after the other
-    ends = shares(total_cost(rows), part, parts, threads)
+    blocks = 1 if threads == 1 else BLOCKS * threads
+    left = iter(list(pairwise(shares(total_cost(rows), COMPARING, part, parts, blocks))))
     if kind == COSINE:
         kind, own = LIFT, np.sqrt(own)  # digit by digit the same, with fewer roots
 
-    def some(n: int, _: int) -> Kept:
-        return _compare(rows, order, own, kind, threshold, width, ends[n], ends[n + 1])
+    def some(_: int, __: int) -> Kept:
+        return _compare(rows, order, own, kind, threshold, width, left)
 
     kept, *others = over_blocks(some, threads, 1, threads)
     for other in others:
@@ -208,10 +216,9 @@ def _compare(
     kind: int,
     threshold: float,
     width: int,
-    first: int,
-    last: int,
+    blocks: Iterator[tuple[int, int]],
 ) -> Kept:
-    """Compare the places ``first`` to ``last`` with all before them, some at a time."""
+    """Compare the places of blocks with all before them, some at a time, until no block is left."""
     n = order.size
     size, least = np.zeros(n, dtype=np.int64), np.full(n, -np.inf, dtype=np.float32)
     codes, values = np.empty((n, width), dtype=np.int32), np.empty((n, width), dtype=np.float64)
@@ -219,10 +226,11 @@ def _compare(
     step = CELLS // max(n, 1) + 1
     shared = np.zeros((step, n))
     weights = [np.ones(s.places.size) if s.weights is None else s.weights for s in rows]
-    for at in range(first, last, step):
-        to = min(at + step, last)
-        for shard, weight in zip(rows, weights, strict=True):
-            who = (order, shard.item_start, shard.customers, shard.before, shard.indptr)
-            add_shared(at, to, *who, shard.places, weight, *room, shared)
-        keep_similar(at, to, order, shared, own, kind, threshold, size, codes, values, least)
+    for first, last in blocks:
+        for at in range(first, last, step):
+            to = min(at + step, last)
+            for shard, weight in zip(rows, weights, strict=True):
+                who = (order, shard.item_start, shard.customers, shard.before, shard.indptr)
+                add_shared(at, to, *who, shard.places, weight, *room, shared)
+            keep_similar(at, to, order, shared, own, kind, threshold, size, codes, values, least)
     return size, codes, values

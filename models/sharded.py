@@ -16,7 +16,7 @@ from restock.models.base import C, Recommender
 from restock.models.neighbours import Neighbourhood
 from restock.models.past import Past
 from restock.models.popularity import lines_of_shard, ranked
-from restock.models.rows import Rows, by_demand, shares, strongest
+from restock.models.rows import COMPARING, Rows, by_demand, shares, strongest
 
 HEAPS = ("size", "codes", "values")
 
@@ -62,6 +62,11 @@ class Sharded(Recommender[C]):
 
 class Comparison(Protocol):
     """A way to compare items by the rows of all shards, a part of the pairs of items at a time."""
+
+    @property
+    def comparing(self) -> int:
+        """What a place costs beside its pairs for each one before it, in pairs (``shares``)."""
+        ...
 
     def compare(
         self, rows: Sequence[Rows], buyers: NDArray[np.int64], part: int, parts: int
@@ -110,6 +115,7 @@ class ShardedNeighbours(Sharded[C]):
 
 
 def needed(
+    way: Comparison,
     rows: Sequence[Rows],
     buyers: NDArray[np.int64],
     cost: NDArray[np.int64],
@@ -121,7 +127,8 @@ def needed(
     how many there are.
     """
     first, end, parts = span
-    begin, stop = shares(cost, first, parts, 1)[0], shares(cost, end - 1, parts, 1)[1]
+    begin = shares(cost, way.comparing, first, parts)[0]
+    stop = shares(cost, way.comparing, end - 1, parts)[1]
     order = by_demand(buyers)
     return [shard.part(order, begin, stop) for shard in rows]
 
@@ -136,6 +143,7 @@ class Strongest:
     kind: int
     threshold: float
     neighbours: int
+    comparing = COMPARING
 
     def compare(
         self, rows: Sequence[Rows], buyers: NDArray[np.int64], part: int, parts: int

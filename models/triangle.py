@@ -27,12 +27,14 @@ class Triangle:
     and most of them one. They become the tiles of a ``CoOccurrence`` where lists are made.
     """
 
+    comparing = 0
+
     def compare(
         self, rows: Sequence[Rows], buyers: NDArray[np.int64], part: int, parts: int
     ) -> Counts:
         """The rows of a part of the places, by width."""
         order = by_demand(buyers)
-        ends = shares(total_cost(rows), part, parts, 1)
+        ends = shares(total_cost(rows), self.comparing, part, parts)
         found: Counts = {}
         for name, first, last in _by_width(buyers[order], ends[0], ends[1]):
             found[name] = np.empty(_size(first, last), dtype=WIDTHS[name])

@@ -43,7 +43,7 @@ def counted(case: str, shards: list[Interactions], parts: int) -> Counts:
         return counts
     rows = [made.rows_of_shard(shard, counts) for shard in shards]
     buyers, way = counts["buyers"], made.way
-    about = (rows, buyers, total_cost(rows))
+    about = (way, rows, buyers, total_cost(rows))
     found = [
         way.compare(needed(*about, (part, part + 1, parts)), buyers, part, parts)
         for part in range(parts)
@@ -127,7 +127,7 @@ def test_rows_hold_what_a_part_compares_and_no_weight_that_is_one() -> None:
     counts = knn.count_shard(train)
     whole = knn.rows_of_shard(train, counts)
     assert whole.weights is not None  # many lines for a pair
-    about = ([whole], counts["buyers"], whole.cost)
+    about = (knn.way, [whole], counts["buyers"], whole.cost)
     parts = [needed(*about, (part, part + 1, 3))[0] for part in range(3)]
     assert sum(part.customers.size for part in parts) == whole.customers.size
     assert all(part.places.size < whole.places.size for part in parts[:2])
