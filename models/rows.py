@@ -26,7 +26,7 @@ BYTES_PER_ENTRY = 12  # of a similarity: an int32 code, and a float64
 CELLS = 2**18  # 2 MB of what items share at a time: about a core's cache
 COMPARING = 3  # what it costs to compare two places, in pairs of items counted, at least
 BLOCKS = 16  # of the places for each thread: who is done takes the next one
-KEEPING = 50  # times what a pair of items costs to count: to put one into a heap, about
+KEEPING = 100  # times what a pair of items costs to count: to put one into a heap, about
 Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
 
