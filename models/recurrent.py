@@ -13,6 +13,7 @@ from restock.dataset.catalogue import IntArray
 from restock.kernels.recurrent import score_repeat_and_new
 from restock.models.base import Config, Recommender, State
 from restock.models.context import FitContext
+from restock.models.memory import held, horizons
 from restock.models.recurrent_examples import (
     PAIR_FEATURES,
     Codes,
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 
 ROWS = 256
 """Questions that are answered at a time outside of training."""
-LOGIT_COPIES = 6
-"""How many (batch × items) arrays of float32 a training step holds."""
-TORCH = 2**23
-"""Bytes that torch needs to train any network, about."""
+LOGITS = 8 * 4
+"""Bytes of an item in each question that is answered together with others."""
+ASKED = 4 * PAIR_FEATURES + 8
+"""Bytes of a pair in a question."""
+SOUGHT = 24
+"""Bytes of a pair while it is found out which answers are repeated."""
+AT_THE_END = 60
+"""Bytes of a pair that the questions at the end leave behind, until the fit has ended."""
 
 KEPT = ("items", "market", "shelves", "wanted", "level", "copied", "by_width")
 """What a saved model holds: see ``score_repeat_and_new``."""
@@ -118,19 +123,17 @@ class Recurrent(Recommender[C]):
     }
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """The questions, their shelves, and the logits of a step.
-
-        At a cut-off half of the pairs are there, on average, and half of the customers ask; all of
-        it is there twice while it is gathered.
-        """
-        config, lines = self.config, len(interactions)
-        asked = config.windows + 2
-        items = min(interactions.n_items, lines)
-        markets = min(len(interactions.catalogue.markets), lines)
-        pairs = asked * interactions.pairs.item.size // 4 * (4 * PAIR_FEATURES + 8)
-        shelves = asked * markets * items * 4
-        logits = LOGIT_COPIES * 4 * config.batch_size * items
-        return 2 * (pairs + shelves) + logits + 64 * lines + TORCH
+        """The questions, twice while they are gathered, their shelves, and a step's logits."""
+        config = self.config
+        found = horizons(interactions, config.windows + 1, config.horizon_days)
+        asked, pairs = sum(one.active for one in found), interactions.pairs.item.size
+        questions = ASKED * (pairs + 2 * asked) + SOUGHT * asked + AT_THE_END * pairs
+        items, orders = np.unique(interactions.item).size, np.unique(interactions.order).size
+        markets = np.unique(interactions.catalogue.customer_market[interactions.customers]).size
+        shelves = 8 * (1 + len(found)) * markets * items
+        sequences = 8 * len(interactions) + 28 * orders
+        logits = LOGITS * max(config.batch_size, ROWS) * items
+        return int(held(interactions) + questions + shelves + sequences + logits)
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         with threads(context.threads):

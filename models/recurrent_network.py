@@ -180,8 +180,11 @@ class Network(nn.Module):  # type: ignore[misc]
 
     def all_losses(self, data: Asked, batch_size: int) -> Tensor:
         """``losses`` of all questions (float32, questions), without gradients."""
+        losses = torch.empty(len(data.customer), device=data.customer.device)
         with torch.no_grad():
-            return torch.cat([self.losses(data, rows) for rows in data.in_order(batch_size)])
+            for rows in data.in_order(batch_size):
+                losses[rows] = self.losses(data, rows)
+        return losses
 
     def answers(
         self, data: Asked, batch_size: int
@@ -191,14 +194,21 @@ class Network(nn.Module):  # type: ignore[misc]
         ``wanted`` (questions × d), the log of what turns exp(logit) into the probability that an
         item is generated (questions), and the probability that a pair is copied (pairs).
         """
-        wanted, level, copied = [], [], []
+        # room for all before the first batch: what is left of a batch would lie in the way of
+        # the large blocks of the next one
+        device, size = data.customer.device, len(data.customer)
+        wanted = torch.empty((size, self.items.weight.shape[1]), device=device)
+        level, copied = torch.empty(size, device=device), torch.empty(len(data.item), device=device)
         with torch.no_grad():
             for rows in data.in_order(batch_size):
                 reply = self(data, rows)
-                wanted.append(reply.wanted)
-                level.append(reply.gate[:, 1] - reply.log_sum)
-                copied.append(torch.exp(reply.gate[:, 0].index_select(0, reply.row) + reply.copied))
-        return _array(wanted), _array(level), _array(copied)
+                wanted[rows] = reply.wanted
+                level[rows] = reply.gate[:, 1] - reply.log_sum
+                pairs = slice(data.pairs[rows[0]], data.pairs[rows[-1] + 1])
+                copied[pairs] = torch.exp(
+                    reply.gate[:, 0].index_select(0, reply.row) + reply.copied
+                )
+        return wanted.cpu().numpy(), level.cpu().numpy(), copied.cpu().numpy()
 
     def by_width(self) -> NDArray[np.float32]:
         """The item embeddings (float32, d × items)."""
@@ -254,11 +264,6 @@ def runs(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     start = torch.cumsum(sizes, 0) - sizes
     row = torch.repeat_interleave(torch.arange(len(sizes), device=first.device), sizes)
     return torch.arange(len(row), device=first.device) + (first - start)[row], row, start
-
-
-def _array(parts: list[Tensor]) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-    return array
 
 
 def _cells(table: Tensor, row: Tensor, column: Tensor) -> Tensor:

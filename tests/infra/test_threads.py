@@ -1,6 +1,8 @@
 """The thread plan: threads never exceed cores, counted in a real process."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,33 @@ def test_the_affinity_mask_is_respected() -> None:
         assert available_cores() == 1
     finally:
         os.sched_setaffinity(0, mask)
+
+
+FIRST_TOUCHES = """
+import resource
+import numpy as np
+pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+np.ones(2**17)
+before = pages()
+for _ in range(20):
+    np.ones(2**17)  # 256 pages
+print(pages() - before)
+"""
+
+
+def test_an_array_finds_room_that_an_earlier_one_left() -> None:
+    dask = {"MALLOC_TRIM_THRESHOLD_": "65536"}  # what its workers are given, unless told
+    touched = [
+        subprocess.run(
+            [sys.executable, "-c", FIRST_TOUCHES],
+            env={**os.environ, **dask, **more},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for more in ({}, plan().environment())
+    ]
+    assert int(touched[0]) > 20 * 256 > 256 > int(touched[1])
 
 
 @pytest.mark.parametrize(

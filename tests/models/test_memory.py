@@ -28,6 +28,8 @@ OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
 TRAINED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("wide_deep", {"epochs": 1}),
     ("rerank", {"trees": 10, "cutoffs": 2}),
+    ("gru", {"epochs": 2}),
+    ("lstm", {"epochs": 2}),
 )
 
 
