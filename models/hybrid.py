@@ -71,9 +71,11 @@ class Hybrid(Recommender[H]):
             model.check(interactions, context)
 
     def memory_bytes(self, interactions: Interactions) -> int:
-        """All members are kept; what every fit makes is made once."""
+        """What every fit makes is made once; of what a member makes about half stays with it."""
         each = [member.create().memory_bytes(interactions) for member in self._members()]
-        return max(sum(each) - (len(each) - 1) * peak(interactions, 0), max(each))
+        common = peak(interactions, 0)
+        own = [max(one - common, 0) for one in each]
+        return max(common + (sum(own) + max(own)) // 2, max(each))
 
     def _fit(self, interactions: Interactions, context: FitContext) -> None:
         self.models = self._fit_members(interactions, context)

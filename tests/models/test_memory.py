@@ -18,6 +18,8 @@ MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sar", {"neighbours": 50}),
     ("item_knn", {}),
     ("blend", {}),
+    ("switch", {}),
+    ("cascade", {}),
     ("als", {"iterations": 1}),
 )
 OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -28,8 +30,10 @@ OF_SQUARES: tuple[tuple[str, dict[str, Any]], ...] = (
 TRAINED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("wide_deep", {"epochs": 1}),
     ("rerank", {"trees": 10, "cutoffs": 2}),
-    ("gru", {"epochs": 2}),
-    ("lstm", {"epochs": 2}),
+)
+RECURRENT: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("gru", {"epochs": 1}),
+    ("lstm", {"epochs": 1}),
 )
 
 
@@ -41,6 +45,7 @@ def test_the_estimate_of_a_fit_is_its_peak() -> None:
         ((60_000, 4_000), 0.5, MODELS),
         ((10_000, 3_000), 0.0, OF_SQUARES),
         ((5_000, 1_000), 0.0, TRAINED),
+        ((10_000, 2_000), 0.5, RECURRENT),
     ):
         with hand_over(orders(*size, repeats=repeats)) as folder:
             for model, config in models:
