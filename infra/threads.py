@@ -32,7 +32,7 @@ _VARIABLES = (
     policy.THREADS,
 )
 
-# Of glibc: what a task frees is kept for the next one. Dask lets its workers keep 64 KB unless told:
+# Of glibc: what a task frees is kept for the next. Dask lets its workers keep 64 KB unless told:
 # every array from 128 KB on is memory then that nobody has touched, and its first use costs more
 # than most kernels; fits took 1.2 to 2.5 times as long.
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
