@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 ROWS = 256
 """Questions that are answered at a time outside of training."""
 LOGITS = 8 * 4
-"""Bytes of an item in each question that is answered together with others."""
+"""Bytes of an item in each question that is answered together with others, by measuring."""
 ASKED = 4 * PAIR_FEATURES + 8
 """Bytes of a pair in a question."""
 SOUGHT = 24
 """Bytes of a pair while it is found out which answers are repeated."""
 AT_THE_END = 60
-"""Bytes of a pair that the questions at the end leave behind, until the fit has ended."""
+"""Bytes of a pair that the questions at the end leave behind until then, by measuring."""
 
 KEPT = ("items", "market", "shelves", "wanted", "level", "copied", "by_width")
 """What a saved model holds: see ``score_repeat_and_new``."""

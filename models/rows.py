@@ -195,8 +195,8 @@ def strongest(
     of items are dealt out to ``parts`` about evenly; ``merge_kept`` of all parts is what one gives.
     """
     own = reduce(np.add, [shard.own for shard in rows])[order]  # one shard after the other
-    blocks = 1 if threads == 1 else BLOCKS * threads
-    left = iter(list(pairwise(shares(total_cost(rows), COMPARING, part, parts, blocks))))
+    ends = shares(total_cost(rows), COMPARING, part, parts, BLOCKS * threads)
+    left = iter(list(pairwise(ends)))  # a list's iterator gives each block to one thread
     if kind == COSINE:
         kind, own = LIFT, np.sqrt(own)  # digit by digit the same, with fewer roots
 

@@ -1,5 +1,6 @@
 """The strongest similar items against sorting, in whatever parts they are found."""
 
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
@@ -98,6 +99,16 @@ def test_either_way_finds_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> No
         found.append(Neighbourhood.of(data.pairs, weights, 90, COSINE, neighbours=9).arrays())
     for name, array in found[0].items():
         assert np.array_equal(array, found[1][name])
+
+
+def test_parts_and_blocks_cost_about_the_same() -> None:
+    cost = np.arange(1000)[::-1]
+    for comparing in (0, 3):
+        of_place = cost + comparing * np.arange(1000)
+        parts = [models.shares(cost, comparing, part, 2, 4) for part in range(2)]
+        assert parts[0][0] == 0 and parts[0][-1] == parts[1][0] and parts[1][-1] == 1000
+        sums = [of_place[a:b].sum() for ends in parts for a, b in pairwise(ends)]
+        assert max(sums) < 1.05 * min(sums)
 
 
 def test_sums_are_added_up_shard_by_shard() -> None:

@@ -32,8 +32,8 @@ TRAINED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("rerank", {"trees": 10, "cutoffs": 2}),
 )
 RECURRENT: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("gru", {"epochs": 1}),
-    ("lstm", {"epochs": 1}),
+    ("gru", {"epochs": 1, "windows": 2}),
+    ("lstm", {"epochs": 1, "windows": 2}),
 )
 
 
@@ -45,7 +45,7 @@ def test_the_estimate_of_a_fit_is_its_peak() -> None:
         ((60_000, 4_000), 0.5, MODELS),
         ((10_000, 3_000), 0.0, OF_SQUARES),
         ((5_000, 1_000), 0.0, TRAINED),
-        ((10_000, 2_000), 0.5, RECURRENT),
+        ((30_000, 4_000), 0.5, RECURRENT),
     ):
         with hand_over(orders(*size, repeats=repeats)) as folder:
             for model, config in models:
