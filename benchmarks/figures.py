@@ -26,21 +26,33 @@ class Figure:
     agreement: float | str | None = None
 
 
-COLUMNS = ("figure", "value", "low", "high", "unit", "peer", "agreement")
+COLUMNS = {
+    "figure": 36,
+    "value": 9,
+    "low": 9,
+    "high": 9,
+    "unit": 10,
+    "peer": 26,
+    "agreement": 0,
+}
+"""What is printed of each, and how wide it is in the table."""
 
 
 def report(figures: Iterable[Figure], as_json: bool) -> None:
-    """Print the figures: JSON as they come, or a table when all are there."""
-    if as_json:
-        for figure in figures:
+    """Print each figure when it is there, for some take minutes: JSON, or a row of a table."""
+    if not as_json:
+        _print_row(COLUMNS)
+    for figure in figures:
+        if as_json:
             print(to_json(figure), flush=True)
-        return
-    rows = [COLUMNS, *([_text(asdict(figure)[name]) for name in COLUMNS] for figure in figures)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        else:
+            about = asdict(figure)
+            _print_row(_text(about[name]) for name in COLUMNS)
+
+
+def _print_row(cells: Iterable[str]) -> None:
+    wide = zip(cells, COLUMNS.values(), strict=True)
+    print("  ".join(cell.ljust(width) for cell, width in wide).rstrip(), flush=True)
 
 
 def to_json(figure: Figure) -> str:

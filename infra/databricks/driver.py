@@ -9,10 +9,13 @@ environment. An exit by ``sys.exit(0)`` is a failure in that Python; here it is 
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 LAST_LINES = 15  # of the output, in the error of a run
 GRACE_SECONDS = 30  # for a command to end by itself when its run is cancelled
@@ -45,16 +48,18 @@ def run(words: Sequence[str]) -> None:
     ):  # by this Python, whose environment has none of the image's programs
         command[:1] = [sys.executable, "-m", "restock.cli"]
     last: deque[str] = deque(maxlen=LAST_LINES)
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with _interrupts_later():
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
         assert process.stdout is not None
         for line in process.stdout:
             # not by the file that we would hand down: the log of a run is what this Python prints
@@ -62,10 +67,27 @@ def run(words: Sequence[str]) -> None:
             last.append(line)
         code = process.wait()
     except BaseException:
-        _end(process)
+        if process is not None:
+            _end(process)
         raise
     if code:
         raise CommandFailed(f"{name} ended with exit code {code}:\n{''.join(last)}".rstrip())
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Who interrupts while a process starts is heard when it is known, and can be ended, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no interrupt comes here
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for number in came:
+        signal.raise_signal(number)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

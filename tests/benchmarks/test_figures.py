@@ -1,6 +1,7 @@
 """What a benchmark prints."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -38,3 +39,15 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == ["figure", "value", "low", "high", "unit", "peer", "agreement"]
     assert lines[1].split() == ["ndcg_at_10.sar", "0.3089", "0.2995", "0.3179", "ndcg"]
     assert lines[1].index("0.3089") == lines[2].index("2.5") == lines[0].index("value")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_figure_is_printed_before_the_next_is_measured(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    def measured() -> Iterator[Figure]:
+        yield FOUND[0]
+        assert FOUND[0].figure in capsys.readouterr().out
+        yield FOUND[1]
+
+    report(measured(), as_json)

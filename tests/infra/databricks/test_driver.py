@@ -1,9 +1,13 @@
 """A command on the driver: its variables and programs, its lines, its failure."""
 
+import signal
+import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from restock.infra.databricks import driver
 from restock.infra.databricks.driver import CommandFailed, main, run
 
 pytestmark = pytest.mark.unit
@@ -34,3 +38,32 @@ def test_a_failure_has_the_last_lines_and_no_more() -> None:
     text = str(failure.value)
     assert text.startswith(f"{sys.executable} -c ended with exit code 1:\nline 86\n")
     assert text.endswith("line 99\nit broke")
+
+
+def test_a_command_that_is_cancelled_while_it_starts_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = []
+
+    def interrupted(*arguments: Any, **more: Any) -> "subprocess.Popen[str]":
+        started.append(subprocess.Popen(*arguments, **more))
+        signal.raise_signal(signal.SIGINT)
+        return started[-1]
+
+    monkeypatch.setattr(driver, "subprocess", Starts(interrupted))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(["sleep", "600"])
+        assert started[0].poll() == -signal.SIGTERM
+    finally:
+        started[0].kill()
+
+
+class Starts:
+    """The module subprocess, but for how a process is started."""
+
+    def __init__(self, start: Any) -> None:
+        self.Popen = start
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
