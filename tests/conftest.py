@@ -2,8 +2,10 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("contracts")  # a contract's assertions say what they compared
 os.environ.update(
     {
         "DO_NOT_TRACK": "1",

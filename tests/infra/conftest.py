@@ -1,20 +1,15 @@
 """Real servers, one of each for all tests: Prefect and Azurite; an empty home for a test."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from contracts.azurite import azurite  # noqa: F401
+from contracts.servers import serving
 
 from restock.infra.prefect_env import send_what_is_left
 from restock.infra.processes import Service
 from restock.infra.settings import Settings, load_settings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # contracts are shared by several folders
-pytest.register_assert_rewrite("contracts.store")
-
-from contracts.azurite import azurite  # noqa: E402, F401
-from contracts.servers import serving  # noqa: E402
 
 
 @pytest.fixture

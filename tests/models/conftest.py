@@ -8,8 +8,6 @@ from distributed import Client, LocalCluster
 
 from restock.dataset import Interactions, load_sample
 
-pytest.register_assert_rewrite("contracts.recommender", "contracts.dense", "contracts.merged")
-
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Client]:
