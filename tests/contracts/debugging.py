@@ -168,7 +168,8 @@ def _connected(port: int) -> socket.socket:
     until = time.monotonic() + SECONDS
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port))
+            # from another address: else it may be connected to itself while nobody listens yet
+            return socket.create_connection(("127.0.0.1", port), None, ("127.0.0.2", 0))
         except ConnectionRefusedError:
             if time.monotonic() > until:
                 raise

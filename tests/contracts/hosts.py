@@ -27,7 +27,9 @@ import socket, sys, threading, time
 here = socket.socket(fileno=0)
 while True:
     try:
-        there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        # from another address: who asks for a port that nobody listens on yet may be given that
+        # very port to ask from, and then talks to itself
+        there = socket.create_connection(("127.0.0.1", int(sys.argv[1])), None, ("127.0.0.2", 0))
         break
     except OSError:  # not yet
         time.sleep(0.2)
