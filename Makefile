@@ -55,7 +55,9 @@ types: $(DEV)
 unit: $(DEV)
 	$(BIN)/python -m pytest -q -m "unit and not thorough" -n auto
 
-check: lint files types unit ## lint, types, import contracts, Docker and CI files, quick unit tests
+check: $(DEV) ## lint, types, import contracts, Docker and CI files, quick unit tests
+	@$(MAKE) --no-print-directory lint files
+	@$(MAKE) --no-print-directory --jobs 2 types unit
 
 test: ## everything
 	@$(MAKE) --no-print-directory --jobs 2 dev system

@@ -81,7 +81,8 @@ def kendall(figure: FloatArray, lift: FloatArray, error: FloatArray) -> float | 
     if total <= 0:
         return None
     agreed = np.sign(figure[first] - figure[second]) * np.sign(apart)
-    return float(sure @ agreed / total)
+    # added up in the order of the total: rounding takes it no further than to 1 and -1
+    return float((sure * agreed).sum() / total)
 
 
 def calibration(
