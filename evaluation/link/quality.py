@@ -114,7 +114,7 @@ def calibration(
 
 def _share(right: BoolArray, sure: FloatArray) -> float | None:
     total = sure.sum()
-    return float(sure @ right / total) if total > 0 else None
+    return float((sure * right).sum() / total) if total > 0 else None
 
 
 def _lifts(entries: Sequence[Entry]) -> tuple[FloatArray, FloatArray]:
