@@ -13,7 +13,7 @@ def gram_rows(
     last: int,
     item_start: NDArray[np.int64],
     item_customers: NDArray[np.int32],
-    item_weights: NDArray[np.float64],
+    item_pairs: NDArray[np.int64],
     indptr: NDArray[np.int64],
     items: NDArray[np.int32],
     weights: NDArray[np.float64],
@@ -21,14 +21,15 @@ def gram_rows(
 ) -> None:
     """Add ``X^T X`` into the rows ``first`` to ``last`` of ``gram`` (items × items, float64).
 
-    X is given by item (from ``transpose``) and by customer. Sums run in the order of the
-    customers. Cost: the sum over customers of the square of their items.
+    Only the upper triangle is filled in. X is given by item (from ``transpose``, with the place
+    of each pair) and by customer, whose items ascend. Sums run in the order of the customers.
+    Cost: half the sum over customers of the square of their items.
     """
     for item in range(first, last):
         for at in range(item_start[item], item_start[item + 1]):
-            weight = item_weights[at]
-            for pair in range(indptr[item_customers[at]], indptr[item_customers[at] + 1]):
-                gram[item, items[pair]] += weight * weights[pair]
+            own = item_pairs[at]
+            for pair in range(own, indptr[item_customers[at] + 1]):
+                gram[item, items[pair]] += weights[own] * weights[pair]
 
 
 @kernel

@@ -10,31 +10,8 @@ from numpy.typing import NDArray
 from restock.kernels.policy import kernel
 from restock.kernels.vectors import add_scaled, dot, multiply
 
-ROWS_PER_SUM = 256  # float32 within, float64 across: many small rows must not be lost
 SOLVED = 1e-20
 FloatArray = NDArray[np.float32]
-
-
-@kernel
-def gram(first: int, last: int, factors: FloatArray) -> NDArray[np.float64]:
-    """``sum of y y'`` over the rows ``first`` to ``last`` of ``factors`` (float64, k × k)."""
-    k = factors.shape[1]
-    total = np.zeros((k, k), dtype=np.float64)
-    part = np.zeros((k, k), dtype=np.float32)
-    for start in range(first, last, ROWS_PER_SUM):
-        part[:] = 0.0
-        for row in range(start, min(start + ROWS_PER_SUM, last)):
-            for at in range(k):
-                value = factors[row, at]
-                for other in range(at, k):
-                    part[at, other] += value * factors[row, other]
-        for at in range(k):
-            for other in range(at, k):
-                total[at, other] += part[at, other]
-    for at in range(k):
-        for other in range(at):
-            total[at, other] = total[other, at]
-    return total
 
 
 @kernel

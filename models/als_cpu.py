@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restock.dataset.catalogue import IntArray
-from restock.kernels.least_squares import gram, solve_rows
+from restock.kernels.gram import gram
+from restock.kernels.least_squares import solve_rows
 from restock.kernels.neighbours import transpose
 from restock.kernels.policy import over_blocks
 

@@ -91,15 +91,12 @@ class Ease(Recommender[EaseConfig]):
     def _gram(
         self, indptr: NDArray[np.int64], items: IntArray, n_items: int, threads: int
     ) -> NDArray[np.float64]:
-        """``X^T X`` of the items sold (float64, items × items)."""
+        """``X^T X`` of the items sold (float64, items × items), its upper triangle."""
         by_item, customers, places = transpose(indptr, items, n_items)
-        by_place = self._affinity[places]
         gram = np.zeros((n_items, n_items))
 
         def block(first: int, last: int) -> None:
-            gram_rows(
-                first, last, by_item, customers, by_place, indptr, items, self._affinity, gram
-            )
+            gram_rows(first, last, by_item, customers, places, indptr, items, self._affinity, gram)
 
         over_blocks(block, n_items, ROWS_PER_BLOCK, threads)
         return gram
@@ -118,7 +115,8 @@ class Ease(Recommender[EaseConfig]):
 def regularised_inverse(gram: NDArray[np.float64], regularisation: float) -> NDArray[np.float64]:
     """``(gram + regularisation I)^-1``, of which only the upper triangle is filled in.
 
-    ``gram`` (symmetric) is overwritten: LAPACK's potrf and potri work in its place.
+    ``gram`` (of which only the upper triangle is read) is overwritten: LAPACK's potrf and potri
+    work in its place.
     """
     gram[np.diag_indices_from(gram)] += regularisation
     with held(1):  # other threads, other bits
