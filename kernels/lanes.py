@@ -53,13 +53,15 @@ def _spread(typing: Any, value: Any) -> Any:
 
 
 def _row(typing: Any, matrix: Any, at: Any) -> Any:
-    """A row of a contiguous matrix with WIDTH columns, of float64 or of whole numbers."""
+    """A row of a contiguous matrix with WIDTH columns, of floats or of whole numbers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = context.get_data_type(matrix.dtype)
         found = builder.load(_place(context, builder, matrix, arguments, number), align=2)
         if matrix.dtype == types.float64:
             return found
+        if matrix.dtype == types.float32:
+            return builder.fpext(found, _VECTOR)
         whole = builder.sitofp if matrix.dtype.signed else builder.uitofp
         return whole(found, _VECTOR)
 

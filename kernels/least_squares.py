@@ -68,33 +68,3 @@ def solve_rows(
             for at in range(k):
                 direction[at] = residual[at] + ratio * direction[at]
             before = after
-
-
-@kernel
-def score_factors(
-    rows: NDArray[np.int64],
-    left: FloatArray,
-    right: FloatArray,
-    codes: NDArray[np.int32],
-    n_items: int,
-) -> FloatArray:
-    """``left[row] . right[:, j]`` for every row and column, in float64, rounded once.
-
-    left: float32 (n × k). right: float32 (k × m), the factors of the items ``codes`` (m).
-    A negative row has no factors. Returns (rows × n_items), -inf where there are none and
-    where the product is not above 0: the factors then say nothing for an item.
-    """
-    scores = np.full((rows.size, n_items), -np.inf, dtype=np.float32)
-    total = np.empty(codes.size, dtype=np.float64)
-    for at in range(rows.size):
-        if rows[at] < 0:
-            continue
-        total[:] = 0.0
-        for factor in range(right.shape[0]):
-            value = np.float64(left[rows[at], factor])
-            for column in range(codes.size):
-                total[column] += value * right[factor, column]
-        for column in range(codes.size):
-            if total[column] > 0.0:
-                scores[at, codes[column]] = total[column]
-    return scores

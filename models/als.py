@@ -9,7 +9,8 @@ from pydantic import Field
 
 from restock.dataset import Interactions
 from restock.dataset.catalogue import IntArray
-from restock.kernels.least_squares import score_factors
+from restock.kernels.lanes import WIDTH
+from restock.kernels.products import score_factors
 from restock.models import als_cpu, als_spark
 from restock.models.affinity import HalfLife, affinity
 from restock.models.als_cpu import LEAST_RATING, Ratings
@@ -100,11 +101,15 @@ class Als(Recommender[AlsConfig]):
     def _prepare(self) -> None:
         bought = np.diff(self.past.bought_indptr) > 0
         self._row = np.where(bought, np.cumsum(bought) - 1, -1)
-        self._by_factor = np.ascontiguousarray(self._item_factors.T)
+        n, k = self._item_factors.shape
+        self._tiles = np.zeros((-(-n // WIDTH), k, WIDTH), dtype=np.float32)
+        for lane in range(WIDTH):
+            some = self._item_factors[lane::WIDTH]
+            self._tiles[: len(some), :, lane] = some
 
     def _score(self, customers: IntArray) -> NDArray[np.float32]:
         rows, n_items = self._row[customers], self.past.n_items
-        return score_factors(rows, self._customer_factors, self._by_factor, self._items, n_items)
+        return score_factors(rows, self._customer_factors, self._tiles, self._items, n_items)
 
     def _state(self) -> State:
         return {

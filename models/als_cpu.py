@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restock.dataset.catalogue import IntArray
-from restock.kernels.gram import gram
 from restock.kernels.least_squares import solve_rows
 from restock.kernels.neighbours import transpose
 from restock.kernels.policy import over_blocks
+from restock.kernels.products import gram
 
 STEPS = 3
 """Conjugate-gradient steps per half-step: what ``implicit`` takes; more do not pay."""

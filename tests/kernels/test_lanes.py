@@ -33,7 +33,7 @@ def numbers(kind: Any) -> np.ndarray:
     return np.random.default_rng(0).integers(1, 60_000, (2, WIDTH)).astype(kind)
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.int32, np.uint16])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.uint16])
 def test_arithmetic_is_lane_by_lane(kind: Any) -> None:
     one, other = np.random.default_rng(1).standard_normal((2, WIDTH)), numbers(kind)
     other[1, ::3] = 2
@@ -47,7 +47,7 @@ def test_arithmetic_is_lane_by_lane(kind: Any) -> None:
     np.testing.assert_array_equal(out[5], np.where(other[1] >= 3, one[0], 0))
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.int32, np.uint16])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.uint16])
 def test_the_largest_is_found_wherever_it_is(kind: Any) -> None:
     for lane in range(WIDTH):
         matrix = numbers(kind)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from restock.kernels.gram import ROWS_PER_TILE, gram
 from restock.kernels.lanes import WIDTH
+from restock.kernels.products import ROWS_PER_TILE, gram
 
 pytestmark = pytest.mark.unit
 

@@ -1,4 +1,4 @@
-"""The products of a tall matrix's columns, each sum in the order of the rows."""
+"""Products of factors, 8 × 8 at a time: each sum in float64, in the order that is written down."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,48 @@ def gram(first: int, last: int, factors: NDArray[np.float32]) -> NDArray[np.floa
     return total
 
 
+@kernel
+def score_factors(
+    rows: NDArray[np.int64],
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    codes: NDArray[np.int32],
+    n_items: int,
+) -> NDArray[np.float32]:
+    """``left[row] . y_j`` for every row and item, in float64, rounded once.
+
+    left: float32 (n × k). right: float32 (tiles × k × WIDTH), the factors y of the items
+    ``codes``, of WIDTH items in a tile. A negative row has no factors. Returns
+    (rows × n_items), -inf where there are none and where the product is not above 0: the
+    factors then say nothing for an item.
+    """
+    k = left.shape[1]
+    scores = np.full((rows.size, n_items), -np.inf, dtype=np.float32)
+    some = np.empty((k, WIDTH), dtype=np.float64)
+    sums = np.empty((WIDTH, WIDTH), dtype=np.float64)
+    for first in range(0, rows.size, WIDTH):
+        many = min(WIDTH, rows.size - first)
+        some[:] = 0.0
+        for at in range(many):
+            if rows[first + at] >= 0:
+                some[:, at] = left[rows[first + at]]
+        for tile in range(right.shape[0]):
+            sums[:] = 0.0
+            add_products(some, right[tile], k, sums)
+            items = codes[tile * WIDTH : (tile + 1) * WIDTH]
+            for at in range(many):
+                for item in range(items.size):
+                    if sums[at, item] > 0.0:
+                        scores[first + at, items[item]] = sums[at, item]
+    return scores
+
+
 @inlined
 def add_products(
-    one: NDArray[np.float64], other: NDArray[np.float64], rows: int, sums: NDArray[np.float64]
+    one: NDArray[np.float64],
+    other: NDArray[np.float64] | NDArray[np.float32],
+    rows: int,
+    sums: NDArray[np.float64],
 ) -> None:
     """``sums += one' other`` of the first rows of two tiles (rows × WIDTH).
 
