@@ -5,7 +5,8 @@
 ``FUNCTION(folder, **options)`` prepares, untimed, and returns the work: a function that returns
 named arrays. They go to ``FOLDER/MODULE.FUNCTION.npz`` after each round; the answer is a line of
 JSON: seconds of wall clock and CPU, and megabytes: the peak of the process since it started, and
-how far the round rose above what was held before it. An exception ends the process, and so does
+how far the round rose above what was held before it, without pages of files that were mapped
+before and came back from where the kernel had put them. An exception ends the process, and so does
 wanting more memory than LIMIT: a machine that swaps or kills measures nothing.
 """
 
@@ -36,12 +37,13 @@ def main() -> None:
         gc.collect()
         peak = max(peak, status("VmHWM"))
         Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
-        before, cpu, wall = status("VmRSS"), cpu_seconds(), time.perf_counter()
+        before, files = status("VmRSS"), status("RssFile")
+        cpu, wall = cpu_seconds(), time.perf_counter()
         found = work()
         measured: dict[str, Any] = {
             "wall": time.perf_counter() - wall,
             "cpu": cpu_seconds() - cpu,
-            "rise_mb": status("VmHWM") - before,
+            "rise_mb": status("VmHWM") - before - max(status("RssFile") - files, 0.0),
         }
         peak = max(peak, status("VmHWM"))
         np.savez(Path(folder) / f"{module}.{function}.npz", **found)
