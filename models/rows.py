@@ -197,11 +197,12 @@ def strongest(
     own = reduce(np.add, [shard.own for shard in rows])[order]  # one shard after the other
     ends = shares(total_cost(rows), COMPARING, part, parts, BLOCKS * threads)
     left = iter(list(pairwise(ends)))  # a list's iterator gives each block to one thread
+    weights = [np.ones(s.places.size) if s.weights is None else s.weights for s in rows]
     if kind == COSINE:
         kind, own = LIFT, np.sqrt(own)  # digit by digit the same, with fewer roots
 
     def some(_: int, __: int) -> Kept:
-        return _compare(rows, order, own, kind, threshold, width, left)
+        return _compare(rows, weights, order, own, kind, threshold, width, left)
 
     kept, *others = over_blocks(some, threads, 1, threads)
     for other in others:
@@ -211,6 +212,7 @@ def strongest(
 
 def _compare(
     rows: Sequence[Rows],
+    weights: Sequence[NDArray[np.float64]],
     order: IntArray,
     own: NDArray[np.float64],
     kind: int,
@@ -225,7 +227,6 @@ def _compare(
     room = (np.zeros(n), np.empty(BATCH + n, np.int32), np.empty(BATCH + n))
     step = CELLS // max(n, 1) + 1
     shared = np.zeros((step, n))
-    weights = [np.ones(s.places.size) if s.weights is None else s.weights for s in rows]
     for first, last in blocks:
         for at in range(first, last, step):
             to = min(at + step, last)
