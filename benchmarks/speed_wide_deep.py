@@ -32,7 +32,7 @@ from restock.models.wide_deep_view import Codes, view
 from restock.models.wide_deep_windows import Scale, windows
 
 CONFIG = WideDeep().config
-CONTEXT = FitContext()
+CONTEXT = FitContext(threads=1)
 ROUNDS = 3
 STEPS = 20
 TOLERANCE = 1e-4
