@@ -77,8 +77,9 @@ def run(words: Sequence[str]) -> None:
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
     """Who interrupts while a process starts is heard when it is known, and can be ended, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no interrupt comes here
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is None:
+        yield  # no interrupt comes here, or by a handler that is not Python's to put back
         return
     came: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))

@@ -153,6 +153,21 @@ def test_memory_that_a_round_held_and_gave_back_is_seen(
 
 
 @pytest.mark.platform
+def test_pages_of_a_mapped_file_are_nobodys_rise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "mapped.npy", np.ones(25_000_000))
+    (tmp_path / "reader.py").write_text(
+        "import numpy as np\n"
+        "def work(folder):\n"
+        "    mapped = np.load(folder / 'mapped.npy', mmap_mode='r')\n"
+        "    return lambda: {'sum': np.array(mapped.sum() + np.ones(5_000_000).sum())}\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert 35 < alone(tmp_path, Side(None, "reader", "work", {})).rise_mb < 60
+
+
+@pytest.mark.platform
 def test_growth_is_a_slope_and_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sizes = {"1m": tiny, "10m": lambda: tiny(300), "30m": lambda: tiny(500)}
     monkeypatch.setattr(speed_scale, "SIZES", sizes)

@@ -1,5 +1,6 @@
 """The strongest similar items against sorting, in whatever parts they are found."""
 
+import tracemalloc
 from itertools import pairwise
 from unittest import mock
 
@@ -109,6 +110,25 @@ def test_parts_and_blocks_cost_about_the_same() -> None:
         assert parts[0][0] == 0 and parts[0][-1] == parts[1][0] and parts[1][-1] == 1000
         sums = [of_place[a:b].sum() for ends in parts for a, b in pairwise(ends)]
         assert max(sums) < 1.05 * min(sums)
+
+
+def test_a_thread_more_needs_no_weights_of_its_own() -> None:
+    pairs = orders(30_000, 90).pairs
+    order = models.by_demand(np.bincount(pairs.item))
+    rows = [models.Rows.of(pairs, None, order, 90)]
+    assert rows[0].weights is None  # all customers count the same
+
+    def peak(threads: int) -> int:
+        models.strongest(rows, order, COUNT, 0.0, 9, threads=threads)  # compiled
+        tracemalloc.start()
+        try:
+            models.strongest(rows, order, COUNT, 0.0, 9, threads=threads)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    of_a_thread = 8 * (models.CELLS + 90)  # what it adds up in
+    assert peak(4) - peak(1) < 3 * of_a_thread + 4 * pairs.item.size
 
 
 def test_sums_are_added_up_shard_by_shard() -> None:
