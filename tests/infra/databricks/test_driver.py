@@ -51,11 +51,14 @@ def test_a_command_that_is_cancelled_while_it_starts_is_ended(
         return started[-1]
 
     monkeypatch.setattr(driver, "subprocess", Starts(interrupted))
+    # tests in the background of a shell are started with interrupts ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             run(["sleep", "600"])
         assert started[0].poll() == -signal.SIGTERM
     finally:
+        signal.signal(signal.SIGINT, before)
         started[0].kill()
 
 
