@@ -85,7 +85,7 @@ bench-peers: $(VENV)/bin/python ## the libraries that the engine is measured aga
 bench-speed: $(DEV) bench-peers ## how fast the engine is, beside its peers
 	$(BIN)/python -m restock.benchmarks.speed
 
-bench: bench-quality bench-models bench-speed ## quality, speed, cost and error rates: all of docs/benchmarks.md
+bench: bench-quality bench-models bench-speed ## quality, speed, cost and error rates: most of docs/benchmarks.md
 	$(BIN)/python -m restock.benchmarks.gate
 	$(BIN)/python -m restock.benchmarks.night
 	$(BIN)/python -m restock.benchmarks.proof

@@ -271,6 +271,6 @@ assert np.array_equal(again.recommend(customer, 5).items, final.recommend(custom
 # ## Where to go from here
 #
 # * [The models](models.md): a page for each, with defaults, cost and measured quality
-# * [Add a model](add-a-model.md) of your own in under 60 lines
+# * [Add a model](add-a-model.md) of your own in 50 lines
 # * [Judging](judging.md): metrics, objective, significance, the gate
 # * [Retrain](retrain.md): all markets, every night

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the newest Python of 3.11 to 3.13 that can make a virtual environment; --explain says
+# Prints the first of Python 3.12, 3.11 and 3.13 that can make a virtual environment; --explain says
 # what to install when there is none.
 set -u
 for name in python3.12 python3.11 python3.13 python3; do
