@@ -91,18 +91,21 @@ def rollback(
     *,
     to_plan_before: bool = False,
     effective: dt.date | None = None,
+    leaving: str | None = None,
 ) -> Champion:
     """Return a market to the publication before the current one and bar the plan it leaves.
 
     to_plan_before: to the last publication of the plan before, however often the current plan
     was refitted since; what was published in between is withdrawn. effective: first day of
-    orders on which the step holds (None: that of the publication that it leaves).
+    orders on which the step holds (None: that of the publication that it leaves). leaving: token of
+    the publication that the step was decided on (None: whatever is current).
 
     The barred plan may return when its evidence has changed. A plan that stays in service
     (the publication before is of the same plan) is not barred. NotFound when nothing is
-    published; StoreError when there is nothing to return to.
+    published; Conflict when another publication than ``leaving`` is current; StoreError when there
+    is nothing to return to.
     """
-    step_back(store, market, to_plan_before=to_plan_before, effective=effective)
+    step_back(store, market, to_plan_before=to_plan_before, effective=effective, leaving=leaving)
     champion = sync_champion(store, market)
     if champion is None:
         raise NotFound(f"{market}: the publication was removed during the rollback")

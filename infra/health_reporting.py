@@ -17,7 +17,7 @@ from restock.infra.reporting import FOLDER as REPORTS
 from restock.infra.reporting import read_night
 from restock.infra.settings import Settings
 from restock.infra.standing import Stands
-from restock.infra.store import Store, StoreError
+from restock.infra.store import Conflict, Store, StoreError
 from restock.infra.tracking import point_champion
 from restock.infra.watch_reporting import link
 from restock.monitoring.findings import Finding
@@ -47,14 +47,15 @@ def conclude(
         )
         for market, reason in failures.items()
     ]
-    found = [*(roll_back(store, settings, one) for one in stands), *failed]
+    # written down before anything moves: a run that dies in between has told why
     raised = raise_alerts(
         store,
-        [_finding(one) for one in found if one.rolled_back],
-        watched=[one.market for one in found],
+        [_finding(one) for one in stands if one.worse],
+        watched=[*(one.health.market for one in stands), *failures],
         now=dt.datetime.now(dt.UTC),
         policy=ResponsePolicy(),
     )
+    found = [*(roll_back(store, settings, one) for one in stands), *failed]
     markets = _with_history(store, declared, found)
     return Health(
         as_of=as_of,
@@ -68,35 +69,38 @@ def conclude(
 def roll_back(store: Store, settings: Settings, stands: Stands) -> MarketHealth:
     """How a market stands, back at the plan before where that was surely better.
 
-    A market that cannot be rolled back says so; the others go on.
+    A market that cannot be rolled back says so; the others go on. Where other lists have come
+    since the plan was judged, nothing moves: it is judged again by the next look.
     """
-    health, succession = stands.health, stands.succession
-    if succession is None or not succession.worse:
+    health = stands.health
+    if not stands.worse:
         return health
-    left = current(store, health.market)
     try:
-        champion = rollback(store, health.market, to_plan_before=True, effective=health.as_of)
+        champion = rollback(
+            store,
+            health.market,
+            to_plan_before=True,
+            effective=health.as_of,
+            leaving=stands.token,
+        )
+    except Conflict as error:
+        logger.warning("%s is not rolled back: %s", health.market, error)
+        return health
     except StoreError as error:
         logger.exception("%s could not be rolled back", health.market)
         reason = f"its plan is worse than the one before, and could not be rolled back: {error}"
         return health.model_copy(update={"light": "red", "why": reason, "error": reason})
-    assert left is not None  # else there was nothing to roll back
     point_champion(settings, health.market, champion.publication)
-    why = (
-        f"{left.plan_label} was worse than {champion.plan.label}, the plan before it, on the same "
-        f"{succession.orders:,} orders of {succession.days} days: {succession.difference:+.3f} in "
-        f"ndcg ({succession.low:+.3f} to {succession.high:+.3f}). It is barred until there is "
-        "new evidence."
-    )
-    rolled = RolledBack(left=left.token, back_to=champion.publication, why=why)
+    why = f"{stands.worse}. It is barred until there is new evidence."
+    rolled = RolledBack(left=stands.token, back_to=champion.publication, why=why)
     return health.model_copy(
         update={"light": "red", "why": f"rolled back: {why}", "rolled_back": rolled}
     )
 
 
-def _finding(health: MarketHealth) -> Finding:
-    """The roll-back as a finding: nothing is left to be done, but somebody has to know."""
-    assert health.rolled_back is not None
+def _finding(stands: Stands) -> Finding:
+    """A plan that is left, as a finding: nothing is left to be done, but somebody has to know."""
+    health = stands.health
     return Finding(
         market=health.market,
         as_of=health.as_of,
@@ -106,7 +110,7 @@ def _finding(health: MarketHealth) -> Finding:
         action="note",
         statistic="ndcg",
         value=health.ndcg.value if health.ndcg else 0.0,
-        evidence=health.rolled_back.why,
+        evidence=f"{stands.worse}. The market goes back to it.",
     )
 
 

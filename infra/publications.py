@@ -122,16 +122,19 @@ def step_back(
     *,
     to_plan_before: bool = False,
     effective: dt.date | None = None,
+    leaving: str | None = None,
 ) -> Pointer:
     """Swap the pointer to the publication before the current one, and bar the plan left.
 
     ``champions.rollback`` is what people want: it moves the champion record as well, and says
-    what the arguments mean. NotFound when nothing is published; StoreError when there is nothing
-    to return to.
+    what the arguments mean. NotFound when nothing is published; Conflict when another publication
+    than ``leaving`` is current; StoreError when there is nothing to return to.
     """
     now, etag = _read_pointer(store, market)
     if now is None:
         raise NotFound(f"{market}: nothing is published: run restock retrain --markets {market}")
+    if leaving is not None and now.token != leaving:
+        raise Conflict(_who_won(market, now))
     target = now.plan_before if to_plan_before else now.previous
     if target is None and to_plan_before:
         raise StoreError(f"{market}: there is no plan before {now.plan_label} to return to")

@@ -35,12 +35,30 @@ _LIGHTS: dict[str, Light] = {"alarm": "red", "warning": "yellow"}
 
 
 class Stands(BaseModel):
-    """How a market stands, and how its plan does against the one before, where there is one."""
+    """How a market stands, and how its plan does against the one before, where there is one.
+
+    token: the publication in force when it was judged. plan, before: labels of the two plans.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     health: MarketHealth
     succession: Succession | None = None
+    token: str = ""
+    plan: str = ""
+    before: str = ""
+
+    @property
+    def worse(self) -> str:
+        """That the plan is surely worse than the one before, with the numbers; else empty."""
+        found = self.succession
+        if found is None or not found.worse:
+            return ""
+        return (
+            f"{self.plan} was worse than {self.before}, the plan before it, on the same "
+            f"{found.orders:,} orders of {found.days} days: {found.difference:+.3f} in "
+            f"ndcg ({found.low:+.3f} to {found.high:+.3f})"
+        )
 
 
 @dataclass(frozen=True)
@@ -69,9 +87,14 @@ class Standing:
             self.policy,
             self.settings,
         )
+        health = self._health(market, pointer, ledger)
+        labels = {step.token: step.plan_label for step in pointer.trail}
         return Stands(
-            health=self._health(market, pointer, ledger),
+            health=health,
             succession=self._succession(market, pointer),
+            token=pointer.token,
+            plan=pointer.plan_label,
+            before=labels.get(pointer.plan_before or "", ""),
         )
 
     def _health(self, market: str, pointer: Pointer, ledger: Ledger) -> MarketHealth:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from contracts.publications import NIGHT, SAR, publish
+from contracts.publications import NIGHT, REORDER, SAR, publish
 from contracts.watched import finding, watched
 
 from restock.dataset import Interactions
@@ -112,7 +112,9 @@ def test_a_new_plan_is_held_against_the_one_before_from_its_first_day_on(
     assert later.run("FR").succession is None  # there is no plan before
     publish(store, 1, SAR)
     publish(store, 2, SAR)
-    found = later.run("FR").succession
+    stands = later.run("FR")
+    assert (stands.token, stands.plan, stands.before) == ("run-2", SAR.label, REORDER.label)
+    found = stands.succession
     assert found is not None and not found.worse and found.difference == 0.0
     assert (found.days, found.orders) == (17, 51)  # from its first day to those not final
     rollback(store, "FR", to_plan_before=True)
