@@ -18,6 +18,7 @@ from restock.cli import (
     output,
     platform,
     properties,
+    prune,
     publications,
     retrain,
     search,
@@ -64,6 +65,7 @@ app.command()(publications.recommend)
 app.command()(serve.serve)
 app.command()(publications.history)
 app.command()(publications.rollback)
+app.command()(prune.prune)
 app.command()(link.link)
 app.command()(logs.logs)
 app.command()(properties.properties)
@@ -81,12 +83,12 @@ def main() -> None:
     try:
         app()
     except output.BadUsage as error:
-        if output.TRACEBACK:
+        if output.traceback():
             raise
         output.failed(str(error))
         sys.exit(2)
     except Exception as error:
-        if output.TRACEBACK:
+        if output.traceback():
             raise
         output.failed(f"{type(error).__name__}: {error} (restock --traceback … says where)")
         sys.exit(1)

@@ -163,6 +163,19 @@ class Pointer(Step):
         )
         return next(others, None)
 
+    @property
+    def came(self) -> Step | None:
+        """The publication by which the plan in service took the place of another.
+
+        None where it did not: a plan that was returned to is not on trial.
+        """
+        came = self.step
+        for step in reversed(self.trail):
+            if step.plan_key != self.plan_key:
+                break
+            came = step
+        return came if came.action == "published" else None
+
     def knows(self, token: str) -> bool:
         """Whether a publication was current once, as far as the trail tells."""
         return _last(self.trail, token) is not None

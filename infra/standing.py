@@ -14,7 +14,7 @@ from restock.infra.health import Light, MarketHealth, Retrained
 from restock.infra.markets import Markets
 from restock.infra.publications import current, read_publication
 from restock.infra.realised_ledger import Ledger
-from restock.infra.records import Pointer, Step
+from restock.infra.records import Pointer
 from restock.infra.settings import Settings
 from restock.infra.store import Store
 from restock.infra.watch import WORST_FIRST
@@ -131,7 +131,7 @@ class Standing:
 
     def _succession(self, market: str, pointer: Pointer) -> Succession | None:
         """The plan in service against the one before it, since it came."""
-        came = _came(pointer)
+        came = pointer.came
         if came is None or pointer.plan_before is None:
             return None
         new, old = (
@@ -140,19 +140,6 @@ class Standing:
         )
         k = self.markets.of(market).k
         return compare_plans(self.interactions, market, new, old, came.as_of, k, self.policy)
-
-
-def _came(pointer: Pointer) -> Step | None:
-    """The publication by which the plan in service took the place of another.
-
-    None where it did not: a plan that was returned to is not on trial.
-    """
-    came = None
-    for step in (pointer.step, *reversed(pointer.trail)):
-        if step.plan_key != pointer.plan_key:
-            break
-        came = step
-    return came if came is not None and came.action == "published" else None
 
 
 def _retrained(pointer: Pointer, ledger: Ledger) -> Retrained | None:
