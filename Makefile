@@ -53,7 +53,7 @@ types: $(DEV)
 	  --cache-dir .. $(addprefix -p restock.,$(TYPED))
 
 unit: $(DEV)
-	$(BIN)/python -m pytest -q -m "unit and not thorough" -n auto
+	$(BIN)/python -m pytest -q -m "unit and not thorough and not platform" -n auto
 
 check: $(DEV) ## lint, types, import contracts, Docker and CI files, quick unit tests
 	@$(MAKE) --no-print-directory lint files

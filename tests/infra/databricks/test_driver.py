@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+import psutil
 import pytest
 
 from restock.infra.databricks import driver
@@ -40,26 +41,42 @@ def test_a_failure_has_the_last_lines_and_no_more() -> None:
     assert text.endswith("line 99\nit broke")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_is_cancelled_while_it_starts_is_ended(
-    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
 
     def interrupted(*arguments: Any, **more: Any) -> "subprocess.Popen[str]":
         started.append(subprocess.Popen(*arguments, **more))
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         return started[-1]
 
     monkeypatch.setattr(driver, "subprocess", Starts(interrupted))
-    # tests in the background of a shell are started with interrupts ignored
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             run(["sleep", "600"])
         assert started[0].poll() == -signal.SIGTERM
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
         started[0].kill()
+
+
+def test_a_driver_that_is_ended_ends_its_command() -> None:
+    code = "import sys; from restock.infra.databricks.driver import main; main()"
+    say = "import os, time; print(os.getpid()); time.sleep(600)"
+    there = subprocess.Popen(
+        [sys.executable, "-c", code, *PYTHON, say], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert there.stdout is not None
+        command = psutil.Process(int(there.stdout.readline()))
+        there.terminate()
+        assert there.wait(60) == 128 + signal.SIGTERM
+        assert not command.is_running()
+    finally:
+        there.kill()
 
 
 class Starts:
