@@ -95,8 +95,9 @@ class Interactions:
 
         Lines of one order and item are added up; an order happens at the time of its first
         line; a customer belongs to the market of the last order. The result does not depend
-        on the order of the rows. Raises TypeError on anything but a frame, and ValueError on
-        rows that ``read_orders`` would have set aside, naming the column.
+        on the order of the rows. Raises TypeError on anything but a frame, and ValueError,
+        naming the column, on missing values, on quantities that are not above 0 and on prices
+        below it; more than that is set aside by ``read_orders``.
         """
         return cls.from_lines(lines_of(frame))
 

@@ -237,6 +237,8 @@ def simulate_chunks(
 
 
 def _plain(setting: Setting, chunk_lines: int) -> Iterator[Lines]:
+    if chunk_lines < 1:
+        raise ValueError(f"a chunk has at least one line, not chunk_lines={chunk_lines}")
     items = setting.item_ids.size
     needs, scratch = new_needs(items, 1), new_scratch(items)
     until = setting.world.burn + setting.days

@@ -17,7 +17,7 @@ CURRENCY_OF = {
     **{"KR": "KRW", "IS": "ISK", "BH": "BHD", "LB": "USD", "NG": "NGN", "SA": "SAR"},
     **{"TH": "THB", "BM": "BMD", "MX": "MXN", "IN": "INR", "TR": "TRY", "CL": "CLP"},
 }
-"""The markets of the world, largest first as in ``SIZE_ORDER``, with their currencies."""
+"""The markets of the world (by size: ``SIZE_ORDER``) with their currencies."""
 
 SIZES = (
     "GB DE FR IE ES NL CH BE PT AU JE IT NO SE CY FI AT DK JP PL US SG IL CA GR MT AE HK "

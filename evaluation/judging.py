@@ -62,6 +62,8 @@ def _row_of_customer(recommendations: Recommendations, fold: Fold, k: int) -> In
     customers = recommendations.customers
     if k < 1 or k > recommendations.k:
         raise ValueError(f"k must lie in 1..{recommendations.k}, the length of the lists, not {k}")
+    if customers.size and customers.max() >= fold.train.n_customers:
+        raise ValueError("the lists are of other customers than the fold's: fit on fold.train")
     row_of = np.full(fold.train.n_customers, -1, dtype=np.int32)
     rows = np.arange(customers.size, dtype=np.int32)
     row_of[customers] = rows
@@ -71,6 +73,8 @@ def _row_of_customer(recommendations: Recommendations, fold: Fold, k: int) -> In
 
 
 def _check_lists(lists: IntArray, fold: Fold) -> None:
+    if lists.max(initial=-1) >= fold.candidates.size:
+        raise ValueError("the lists are of other items than the fold's: fit on fold.train")
     outside, item, doubled = kernels.faults(lists, fold.candidates)
     if outside:
         first = fold.train.catalogue.item_ids(np.array([item], dtype=np.int32))[0]

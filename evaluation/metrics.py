@@ -91,12 +91,12 @@ def metric_name(metric: str, k: int, segment: Segment = "all") -> str:
 def parse_name(name: str) -> tuple[str, int, Segment]:
     """(metric, k, segment) of a public name; ValueError names the nearest known one."""
     stem, _, tail = name.rpartition("_at_")
-    cut, _, segment = tail.partition("_")
-    if stem in METRICS and cut.isdigit() and int(cut) > 0 and segment in ("", "repeat", "new"):
-        if not segment:
-            return stem, int(cut), "all"
-        if stem not in (*LISTED, *OF_ALL_LISTS):  # these say nothing about purchases
-            return stem, int(cut), "repeat" if segment == "repeat" else "new"
+    cut, _, tail = tail.partition("_")
+    if stem in METRICS and cut.isdecimal() and int(cut) > 0:
+        for segment in SEGMENTS:
+            says_nothing = segment != "all" and stem in (*LISTED, *OF_ALL_LISTS)  # of purchases
+            if metric_name(stem, int(cut), segment) == name and not says_nothing:
+                return stem, int(cut), segment
     near = difflib.get_close_matches(stem or name, METRICS, n=1, cutoff=0.0)
     raise ValueError(f"no metric {name!r}; is it {near[0]}_at_10?")
 

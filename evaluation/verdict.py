@@ -29,8 +29,8 @@ class Verdict(BaseModel):
     resamples in which the challenger is better. p_value: one-sided, of "not better"; see
     ``significance.advantage_p_value``. promoted: better with the declared confidence, and no
     guardrail breaks. reasons: why, in words. n_customers: distinct ones, over all folds.
-    windows, windows_won: cut-offs with customers, and those where the challenger is better.
-    guarded: no guardrail breaks. metrics: name → both sides and their ratio.
+    windows, windows_won: cut-offs at which all weighted metrics are known, and those where the
+    challenger is better. guarded: no guardrail breaks. metrics: name → both sides and their ratio.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")

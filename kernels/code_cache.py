@@ -36,6 +36,8 @@ def kept(dispatcher: Any) -> Any:
     Where our folder cannot be made, numba's own choice of folder is taken; where there is none
     either, every process compiles for itself.
     """
+    if config.DISABLE_JIT:  # numba's switch for debugging: it is a plain function
+        return dispatcher
     try:
         files = _Files(dispatcher.py_func)
     except RuntimeError:

@@ -50,7 +50,7 @@ def keys_below(keys: NDArray[np.uint64], value: int) -> NDArray[np.uint64]:
 
 @inlined
 def chance(key: np.uint64, value: int) -> float:
-    """The uniform number in (0, 1) of branch ``value`` under ``key``."""
+    """The uniform number in (0, 1] of branch ``value`` under ``key``."""
     return (np.float64(mix(key, value) >> _S11) + 0.5) * _SCALE
 
 
@@ -74,7 +74,7 @@ def open_stream(stream: Stream, key: np.uint64) -> None:
 
 @inlined
 def uniform(stream: Stream) -> float:
-    """The next uniform number in (0, 1)."""
+    """The next uniform number in (0, 1]."""
     stream[1] += _ONE
     z = stream[0] + stream[1] * _GOLDEN
     z = (z ^ (z >> _S30)) * _MULTIPLY_1

@@ -100,7 +100,7 @@ def sort_basket(basket: Ints, count: int) -> None:
 def draw_item(alias: Singles, other: Ints, stream: Stream) -> int:
     """Draw an item from the row of a taste (Walker's alias method: one number, one look-up)."""
     place = uniform(stream) * alias.size
-    item = int(place)
+    item = min(int(place), alias.size - 1)
     if place - item >= alias[item]:
         item = whole(other[item])
     return item

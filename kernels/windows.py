@@ -160,7 +160,7 @@ def levels(
 ) -> Floats:
     """How far each line's value is from the level of its item on the days before (float64).
 
-    NaN for the first three lines of an item. The level follows the lines by a share of
+    NaN until three lines of an item lie on days before. The level follows the lines by a share of
     1 / min(lines, memory) of the difference, which counts for at most ``most``: a day that is
     wrong by a hundred moves it little.
     """

@@ -55,7 +55,8 @@ class Als(Recommender[AlsConfig]):
     With ``FitContext.spark`` Spark fits; without, a kernel of ``restock`` does, on the cores
     of ``FitContext.threads``. Both minimise the same sum, from different random starts.
 
-    Cost: fit = iterations × (pairs × 16 k + (customers + items) × 8 k²); scores = k × items.
+    Cost, in multiplications: fit = iterations × (pairs × 16 k + (customers + items) × 4 k²);
+    scores = k × items.
     """
 
     name = "als"

@@ -31,7 +31,8 @@ CELLS_PER_BLOCK = 1_000_000  # 12 MB of codes and similarities at a time
 class Neighbourhood:
     """A sparse (items × items) matrix of similarities, by rows (CSR).
 
-    start: int64 (items + 1). item: int32, ascending in a row. similarity: float64, above 0.
+    start: int64 (items + 1). item: int32, ascending in a row. similarity: float64, as the
+    model defines it (EASE has negative ones).
     """
 
     start: NDArray[np.int64]

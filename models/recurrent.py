@@ -198,7 +198,7 @@ class Recurrent(Recommender[C]):
             random,
             judge,
         )
-        if curve.validation[curve.best] >= start:
+        if not curve.validation[curve.best] < start:
             network.load_state_dict(untrained)
         return curve
 

@@ -39,7 +39,7 @@ def model_class(name: str) -> type[Recommender[Any]]:
     return found
 
 
-def create(name: str, **config: Any) -> Recommender[Any]:
+def create(name: str, /, **config: Any) -> Recommender[Any]:
     """A new model: ``create("sar", half_life_days=90)``.
 
     Raises ValueError for an unknown name or parameter (with the nearest known one) and for a

@@ -44,7 +44,10 @@ def check_memory(name: str, needed: int, remedy: str) -> None:
 
 
 def check_device(name: str, device: str) -> None:
-    """CannotFit when a CUDA device is asked for and there is none. Needs torch for CUDA."""
+    """CannotFit when a CUDA device is asked for and there is none. Needs torch for CUDA.
+
+    ValueError for a device of another kind.
+    """
     if device == "cpu":
         return
     if not device.startswith("cuda"):
@@ -55,4 +58,10 @@ def check_device(name: str, device: str) -> None:
         raise CannotFit(
             f"{name}: device {device!r} is asked for, and torch {torch.__version__} sees no CUDA "
             "card; use FitContext(device='cpu'), or a machine with a card and a CUDA build of torch"
+        )
+    cards, wanted = torch.cuda.device_count(), torch.device(device).index or 0
+    if wanted >= cards:
+        raise CannotFit(
+            f"{name}: device {device!r} is asked for, and there are {cards} cards: the last one is "
+            f"cuda:{cards - 1}"
         )

@@ -183,9 +183,9 @@ class Rerank(Hybrid[RerankConfig]):
         import lightgbm
 
         config = self.config
-        if sum(part.sizes.size for part in found) < LEAST_CUSTOMERS:
+        right = np.concatenate([part.right for part in found] or [np.empty(0, dtype=bool)])
+        if sum(part.sizes.size for part in found) < LEAST_CUSTOMERS or not right.any():
             return None
-        right = np.concatenate([part.right for part in found])
         weight = np.concatenate([part.weight for part in found])
         rows = [part.rows for part in found]
         how: dict[str, Any] = {

@@ -139,6 +139,12 @@ class Sar(ShardedNeighbours[SarConfig]):
     def _state(self) -> State:
         near = self._near
         if isinstance(near, Compared):  # the counts follow from what was bought, which is kept
+            buyers = np.bincount(self.past.bought_items, minlength=self.past.n_items)
+            if (near.together.buyers != buyers[near.together.order]).any():
+                raise ValueError(
+                    "sar: one shard's part of a fit knows its own customers alone, and the counts "
+                    "do not follow from them: save the whole fit, or one with neighbours"
+                )
             return {"affinity": self._affinity}
         return {"affinity": self._affinity, **near.arrays()}
 

@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from restock.models.context import FitContext
+from restock.models.requirements import CannotFit
 
 if TYPE_CHECKING:
     import torch
@@ -127,6 +128,8 @@ def train(
     decides when to stop, called without gradients after each epoch; without it all epochs are
     trained.
 
+    CannotFit when the loss is no longer a number: training that ran away.
+
     With ``context.process_group`` each process takes every n-th row of a batch, and gradients
     are averaged: a step is the one that a single process makes, up to rounding. All processes
     must be given the same rows and seed; they end with equal weights.
@@ -152,6 +155,12 @@ def train(
                 step.slow_down((epoch + at / len(parts)) / schedule.epochs)
                 total += step(rows)
             curve.loss.append(peers.total(total) / max(len(parts), 1))
+            if not isfinite(curve.loss[-1]):
+                raise CannotFit(
+                    f"the loss of epoch {epoch + 1} is {curve.loss[-1]}: training ran away; take a "
+                    f"learning_rate below {schedule.learning_rate:g}, or less weight_decay than "
+                    f"{schedule.weight_decay:g}"
+                )
             curve.best = epoch
             if validate is None:
                 continue

@@ -134,7 +134,9 @@ def _check(
     strange = set(units[ARM]) - set(shares)
     if strange:
         raise ValueError(f"arm {min(strange)!r} has no declared share; known: {list(shares)}")
-    for name in {column for metric in metrics for column in metric.columns}:
+    wanted = {column for metric in metrics for column in metric.columns}
+    before = {name + BEFORE for name in wanted} & set(units)
+    for name in sorted(wanted | before):
         if name not in units:
             raise ValueError(f"the units have no column {name!r}, which a metric needs")
         if not np.isfinite(units[name].to_numpy(dtype=np.float64)).all():

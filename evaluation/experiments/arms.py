@@ -24,8 +24,15 @@ def clustered(units: pd.DataFrame, cluster: str) -> pd.DataFrame:
 
     Customers of one cluster (a store, a chain) act alike, so that they are one piece of evidence:
     figures become ratios of sums over clusters (Deng, Knoblich and Lu, KDD 2018, section 4).
-    Raises ValueError when a cluster has customers in two arms: then it was not drawn as a whole.
+    Raises ValueError when a cluster has customers in two arms: then it was not drawn as a whole;
+    and when a customer has no cluster.
     """
+    if units[cluster].isna().any():
+        lost = int(units[cluster].isna().sum())
+        raise ValueError(
+            f"{lost} customers have no {cluster!r}: give each of them one of their own, or analyze "
+            "without clusters"
+        )
     arms = units.groupby(cluster)[ARM].nunique()
     if (arms > 1).any():
         raise ValueError(

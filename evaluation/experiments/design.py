@@ -68,6 +68,8 @@ def power(
             "the period before: too little to design an experiment from"
         )
     each = len(units) / len(rows)
+    covariate = terms(metric, rows.columns, by_cluster=cluster is not None)["numer_covariate"]
+    known = covariate if cuped else None
     found = _solved(
         rows,
         metric,
@@ -88,7 +90,7 @@ def power(
         control=total - treatment,
         treatment=treatment,
         power=found["power"],
-        cuped=cuped,
+        cuped=known is not None,
         clusters=round(found["n"]) if cluster else None,
         design_effect=_design_effect(units, rows, metric) if cluster else 1.0,
     )

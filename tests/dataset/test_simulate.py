@@ -185,6 +185,11 @@ def test_a_world_that_cannot_be_is_refused(asked: dict, named: str) -> None:
         simulate(**asked)
 
 
+def test_chunks_without_a_line_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one line"):
+        next(simulate_chunks(markets=1, customers=2, chunk_lines=0))
+
+
 def test_a_setting_can_be_changed_before_it_is_run() -> None:
     """How drift with a known cause is made: here the prices of a market double on day 60."""
     asked = {"customers": {"FR": 30, "DE": 30}, "items": 60, "days": 120}

@@ -80,6 +80,8 @@ def test_lists_of_others_are_ignored_and_k_cuts(fold: Fold) -> None:
         ([0, 1, 2], [[1], [1], [1]], "some cold customers"),
         ([0, 1, 1], [[1], [1], [1]], "two lists"),
         ([0, 1], [[1], [3]], "'I000003', are not candidates"),
+        ([0, 1], [[1], [2_000_000_000]], "other items than the fold's"),
+        ([0, 2_000_000_000], [[1], [1]], "other customers than the fold's"),
     ],
 )
 def test_incomplete_or_foreign_lists_are_refused(

@@ -138,6 +138,14 @@ def test_code_that_cannot_be_kept_runs_all_the_same(node: Node, hindrance: str) 
 
 
 @pytest.mark.platform
+def test_uncompiled_code_is_left_to_numba(node: Node) -> None:
+    """``NUMBA_DISABLE_JIT`` is its switch for debugging: kernels are plain functions then."""
+    program = "from restock.kernels.selection import best_items\nprint(best_items.__module__)"
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "restock.kernels.selection\n"), done.stderr
+
+
 def test_each_kind_of_cpu_has_a_folder(node: Node, tmp_path: Path) -> None:
     here = node.run()
     assert here["folder"].startswith(str(node.cache / "restock" / "kernels"))

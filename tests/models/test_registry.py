@@ -48,6 +48,7 @@ def test_parameters_reach_the_config() -> None:
         ("item_knn", {"b": 1.1}),
         ("reorder", {"popularity": -1}),
         ("popular", {"half_life_days": None}),
+        ("popular", {"name": "popular"}),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name: str, config: dict) -> None:

@@ -33,6 +33,12 @@ def test_a_card_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         check_device("wide_deep", "cuda")
     with pytest.raises(ValueError, match="not 'tpu'"):
         check_device("wide_deep", "tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    check_device("wide_deep", "cuda:0")
+    with pytest.raises(CannotFit, match=r"'cuda:7'.*the last one is cuda:0"):
+        check_device("wide_deep", "cuda:7")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(Reorder, "compute", "gpu")
     with pytest.raises(CannotFit, match="reorder"):
         create("reorder").fit(many(), FitContext(device="cuda:0"))

@@ -136,6 +136,17 @@ def test_examples_are_what_was_bought_in_the_horizon() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize("objective", ["lambdarank", "binary"])
+def test_a_range_that_turned_over_leaves_the_members_to_vote(objective: str) -> None:
+    """Nothing that could be proposed before the horizon was bought in it."""
+    days = ((who % 3, DAYS - 40) if old else (5, DAYS - 2) for who in range(25) for old in (1, 0))
+    lines = tuple((at // 2, item, day, 1) for at, (item, day) in enumerate(days))
+    config = {**QUICK, "members": [{"name": "reorder"}], "objective": objective}
+    model: Any = create("rerank", **config).fit(Orders(lines).train())
+    assert model.importance == {}
+
+
+@pytest.mark.unit
 def test_too_little_to_learn_from_leaves_the_members_to_vote() -> None:
     train = Orders(((0, 1, DAYS - 1, 1), (0, 2, DAYS - 1, 1), (2, 2, DAYS - 2, 1))).train()
     model = create("rerank", **QUICK).fit(train)

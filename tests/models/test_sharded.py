@@ -1,6 +1,7 @@
 """Fits by shards: whatever parts the work is done in, the lists of one machine come out."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,17 @@ def test_the_files_are_those_of_one_machine(
     model(case).fit_shard(train, counted(case, shards, 3)).save(tmp_path / "parts")
     for name in ("model.npz", "model.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_part_of_a_fit_that_knows_one_shard_alone_is_not_saved_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shards = sharded(many(), 20, monkeypatch)
+    counts = counted("sar", shards, 1)
+    part = model("sar").fit_shard(shards[0], counts)
+    with pytest.raises(ValueError, match="one shard's part of a fit"):
+        part.save(tmp_path / "part")
+    model("sar").fit(many()).save(tmp_path / "whole")
 
 
 def test_the_order_of_the_sum_is_that_of_the_shards() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from restock.models import FitContext
+from restock.models import CannotFit, FitContext
 from restock.models.training import Curve, Schedule, build, generator, shuffled, train
 
 pytestmark = pytest.mark.unit
@@ -97,6 +97,11 @@ def test_the_best_weights_stay_and_patience_ends_it() -> None:
     assert curve.best == 1
     assert torch.equal(network.weight, seen[1])
     assert not torch.equal(network.weight, seen[3])
+
+
+def test_training_that_runs_away_says_so_and_what_to_change() -> None:
+    with pytest.raises(CannotFit, match=r"epoch \d is (nan|inf).*learning_rate below 1"):
+        run(FitContext(), schedule(epochs=30, learning_rate=1.0, weight_decay=100.0))
 
 
 def test_every_epoch_sees_every_row_once_and_the_rate_falls_to_nothing() -> None:

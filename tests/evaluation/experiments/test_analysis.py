@@ -231,3 +231,9 @@ def test_mistakes_are_named() -> None:
         analyzed(frame, REVENUE, cluster="store")
     with pytest.raises(ValueError, match="a value that is no number"):
         analyzed(frame.assign(revenue=np.nan), REVENUE)
+    with pytest.raises(ValueError, match="'revenue_before' has a value that is no number"):
+        analyzed(frame.assign(revenue_before=[np.nan, *frame["revenue_before"][1:]]), REVENUE)
+    alone = by_store(units(400, seed=13)).assign(store=lambda rows: rows["store"].astype(object))
+    alone.loc[:99, "store"] = None
+    with pytest.raises(ValueError, match="100 customers have no 'store'"):
+        analyzed(alone, REVENUE, cluster="store")

@@ -27,7 +27,10 @@ def test_it_is_tea_tastings_arithmetic(cuped: bool) -> None:
         use_t=False,
     )
     found = test.solve_power(PAST, "n_obs")[0]
-    assert power(PAST, REVENUE, effect=0.1, power=0.9, cuped=cuped).customers == found.n_obs
+    mine = power(PAST, REVENUE, effect=0.1, power=0.9, cuped=cuped)
+    assert (mine.customers, mine.cuped) == (found.n_obs, cuped)
+    unknown = power(PAST.drop(columns="revenue_before"), REVENUE, effect=0.1, cuped=cuped)
+    assert not unknown.cuped  # nothing is known of the time before
 
 
 @FEW
