@@ -1,7 +1,6 @@
 """What a command would refuse on Databricks, told here before a cluster starts."""
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any
 
 from restock.cli import backtest, options, search, workers
@@ -9,7 +8,6 @@ from restock.cli.output import BadUsage, bad_input
 
 COMMANDS = ("retrain", "search", "drift", "monitor", "backtest", "workers")
 FILES = {"orders": "://", "eligibility": "store:"}  # option → what marks no path
-MOUNTS = ("Volumes", "Workspace", "dbfs")  # what every cluster of Databricks sees
 OF_SUBMIT = ("--detach", "--nodes")
 
 
@@ -44,6 +42,7 @@ def check(command: list[str]) -> None:
     from typer.main import get_group
 
     from restock.cli.main import app
+    from restock.infra.job_environment import check_files_of_databricks
 
     name, *arguments = command
     if name not in COMMANDS:
@@ -62,6 +61,8 @@ def check(command: list[str]) -> None:
     settings = options.settings(given.get("runner"), debug=False)
     search.known_markets(options.codes(given.get("markets")), given.get("orders"), settings)
     _joins(name, settings.runner)
+    with bad_input(ValueError):
+        check_files_of_databricks(settings)
     for option in given.keys() & FILES.keys():
         _is_seen(option, given[option])
 
@@ -74,9 +75,9 @@ def _joins(command: str, runner: str) -> None:
 
 
 def _is_seen(option: str, place: str) -> None:
-    if FILES[option] in place or PurePosixPath(place).parts[:2] in [
-        ("/", mount) for mount in MOUNTS
-    ]:
+    from restock.infra.job_environment import MOUNTS, is_below
+
+    if FILES[option] in place or is_below(place, MOUNTS):
         return
     raise BadUsage(
         f"--{option} {place} is a file of this machine: name one that the cluster sees, as in "

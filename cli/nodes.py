@@ -30,8 +30,10 @@ def nodes(
 
     Until Ctrl-C or SIGTERM, which cancel them. From which length of the queue on, and when a node
     has been idle for too long, is declared by the settings dask.tasks_per_worker and idle_seconds.
-    A node that is preempted is replaced when the queue asks for it.
+    Searches and nights count on nodes that may come, so that they begin without any. A node that
+    is preempted is replaced when the queue asks for it.
     """
+    from restock.infra.job_environment import check_files_of_databricks
     from restock.infra.node_jobs import Nodes, keep
     from restock.infra.node_services import LOOK_SECONDS, NAMES, source
     from restock.infra.prefect_env import configure
@@ -47,6 +49,8 @@ def nodes(
         settings = load_settings(runner=runner)
         if runner in OWN_RUNNERS:
             raise BadUsage(f"--runner {runner} brings its own workers: name a scheduler")
+        if service == "databricks":
+            check_files_of_databricks(settings)
         configure(settings, console="INFO")
         found = source(service, settings, values("--job", job or ()))
         made = Nodes(

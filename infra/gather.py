@@ -8,7 +8,6 @@ says so. ``retries=`` on a task dies with the worker.
 import asyncio
 import concurrent.futures
 import logging
-import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -54,7 +53,7 @@ class Gathered(NamedTuple, Generic[R]):
 
 
 class NotFinished(TimeoutError):
-    """Work did not finish in time; perhaps no worker offers the resource that it asks for."""
+    """Work that is not waited for any longer; the message says why."""
 
 
 def gather(
@@ -62,7 +61,6 @@ def gather(
     resubmit: Callable[[str], Future[R]],
     *,
     retries: int = 2,
-    timeout: float | None = None,
     done: "Callable[[str, R], More[R] | None] | None" = None,
     failed: "Callable[[str, BaseException], More[R] | None] | None" = None,
     hopeless: Callable[[Collection[str]], Mapping[str, str]] | None = None,
@@ -72,8 +70,6 @@ def gather(
 
     resubmit: called with a name to submit that work once more, at most ``retries`` times each.
     Dask runs work at least once, so that it must be idempotent anyway.
-    timeout: seconds for everything together; what is not finished then is cancelled and fails
-    with NotFinished.
     done: called with each name and result as it comes in. failed: the same with an error that
     is final. Both may hand back more named work, which is waited for too.
     hopeless: asked about once a second, with the names of what is pending, which of it is not
@@ -82,15 +78,10 @@ def gather(
     Errors of the work itself are failures at once: retrying those is up to the task.
     """
     waiting = _Waiting(futures, resubmit, retries, done, failed)
-    until = math.inf if timeout is None else time.monotonic() + timeout
     asked = time.monotonic()
     while waiting.pending:
         idle = not waiting.collect()
         now = time.monotonic()
-        if now > until:
-            for name in tuple(waiting.pending):
-                waiting.cancel(name, f"{name} did not finish within {timeout:.0f} s")
-            break
         if hopeless and now > asked + SECONDS_OF_HOPE:
             asked = now
             for name, reason in hopeless(tuple(waiting.pending)).items():

@@ -61,28 +61,46 @@ class Lines:
 
     def __init__(self, folder: Path, worker: str) -> None:
         self._folder, self._worker, self._host = folder, worker, socket.gethostname()
-        self._file: int | None = None
-        self._pid = 0
+        self._file: _File | None = None
 
     def say(self, line: dict[str, Any]) -> None:
         """Append a line: it is kept though this process be killed right after.
 
-        A forked child opens a file of its own.
+        A forked child opens a file of its own. OSError where the disk does not take it.
         """
         pid = os.getpid()
-        if self._file is None or self._pid != pid:
+        file = self._file
+        if file is None or file.pid != pid:
             with _OPEN:
-                if self._file is None or self._pid != pid:
-                    self._file, self._pid = self._open(pid), pid
+                file = self._file
+                if file is None or file.pid != pid:
+                    file = self._file = _File(self._folder, pid)
         source = Source(self._worker, self._host, pid, logs.market())
         line = {**line, "message": sourced(str(line["message"])[:LONGEST], source)}
         line.pop("__payload_size__", None)  # prefect's own note
-        os.write(self._file, json.dumps(line).encode() + b"\n")
+        # a file's name may hold what is no text: no server would take it
+        file.append(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
 
-    def _open(self, pid: int) -> int:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{pid}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+class _File:
+    """A file of whole lines, from all threads of one process."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        self.pid = pid
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"{pid}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lock = threading.RLock()  # a signal's handler may speak, too
+        self._half = False
+
+    def append(self, line: bytes) -> None:
+        """Write it to its end. Half a line, where the disk was full, does not spoil the next."""
+        with self._lock:
+            rest = b"\n" + line if self._half else line
+            self._half = True
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            self._half = False
 
 
 _name = "flow"

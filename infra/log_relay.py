@@ -27,17 +27,26 @@ BYTES_AT_ONCE = 2_000_000
 PATIENCE_SECONDS = 5.0
 """At the end, with a server that takes nothing: what waits on the disk is sent another time."""
 
+NOTE, NEW, DAMAGED = ".sent", ".new", ".damaged"
+REFUSED = frozenset({400, 413, 422})
+"""What a server answers that will not take a line however often it is sent."""
+
 logger = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[dict[str, Any]]], None]
 
 
+class Away(ConnectionError):
+    """The server does not take lines now."""
+
+
 class Relay:
     """Sends what is appended to the files of ``folder``, until it is stopped.
 
-    A line is sent once, and twice only where a relay is killed between sending and noting it.
-    A file whose writer is gone is removed when all of it is sent. While the server is away
-    lines wait on the disk.
+    A line is sent once, and twice only where a relay is killed before it has noted that it is
+    sent, or the note is lost. A file whose writer is gone is removed when all of it is sent.
+    While the server is away lines wait on the disk. Lines that nobody can read or that the server
+    refuses are set aside in ``<file>.damaged``, so that they do not keep others waiting.
     """
 
     def __init__(self, folder: Path, send: Send | None = None) -> None:
@@ -45,6 +54,8 @@ class Relay:
         self._stop = threading.Event()
         self._took = 0.0  # when the server last took something
         self._lock: int | None = None
+        self._sent: dict[Path, int] = {}  # bytes of each file that are done with
+        self._troubled: set[Path] = set()
         self._thread = threading.Thread(target=self._work, name="log relay", daemon=True)
 
     def start(self) -> "Relay":
@@ -83,8 +94,23 @@ class Relay:
         if not self._folder.is_dir() or not self._is_mine():
             return
         # in turns: who says much does not keep the others waiting
-        while sum(self._forward(path) for path in sorted(self._folder.glob(f"*{SUFFIX}"))):
+        while sum(self._try(path) for path in sorted(self._folder.glob(f"*{SUFFIX}"))):
             pass
+
+    def _try(self, path: Path) -> bool:
+        """``_forward``, but what is wrong with one file is no matter of the others."""
+        try:
+            return self._forward(path)
+        except Away:
+            raise
+        except Exception as error:
+            self._complain(path, "%s is in trouble, and tried again: %s", path, error)
+            return False
+
+    def _complain(self, path: Path, *words: Any) -> None:
+        """Once for each file."""
+        (logger.debug if path in self._troubled else logger.error)(*words)
+        self._troubled.add(path)
 
     def _is_mine(self) -> bool:
         """Whether this relay holds the folder; the lock goes with the process."""
@@ -100,18 +126,79 @@ class Relay:
 
     def _forward(self, path: Path) -> bool:
         """Send some lines of a file; false where there are none."""
-        note = path.with_suffix(".sent")
         gone = not psutil.pid_exists(int(path.name.split("-")[0]))  # before the rest is read
-        sent = int(note.read_text()) if note.exists() else 0
+        sent = self._sent[path] if path in self._sent else _noted(path)
         if lines := list(_some(path, sent)):
-            self._send = self._send or _to_server()
-            self._send([json.loads(line) for line in lines])
-            self._took = time.monotonic()
-            note.write_text(str(sent + sum(map(len, lines))))
+            damaged = self._deliver(lines)
+            # before the rest, which fails on a full disk: what is sent is not sent again
+            self._sent[path] = sent + sum(map(len, lines))
+            if damaged:
+                self._set_aside(path, damaged)
+            _note(path, self._sent[path])
         elif gone:
             path.unlink()
-            note.unlink(missing_ok=True)
+            for suffix in (NOTE, NEW):
+                path.with_suffix(suffix).unlink(missing_ok=True)
+            self._sent.pop(path, None)
+            self._troubled.discard(path)
         return bool(lines)
+
+    def _deliver(self, lines: Sequence[bytes]) -> list[bytes]:
+        """Send lines; returns those that cannot be read, and those that the server refuses."""
+        readable, damaged = [], []
+        for line in filter(bytes.strip, lines):  # an empty one ends what a full disk cut off
+            try:
+                readable.append((line, json.loads(line)))
+            except ValueError:
+                damaged.append(line)
+        return damaged + self._refused(readable)
+
+    def _refused(self, lines: Sequence[tuple[bytes, Any]]) -> list[bytes]:
+        """Send lines; returns those that the server refuses, which may be one among many."""
+        if not lines:
+            return []
+        if self._accepted([said for _, said in lines]):
+            return []
+        if len(lines) == 1:
+            return [lines[0][0]]
+        half = len(lines) // 2
+        return self._refused(lines[:half]) + self._refused(lines[half:])
+
+    def _accepted(self, said: Sequence[Any]) -> bool:
+        try:
+            self._send = self._send or _to_server()
+        except Exception as error:
+            raise Away("no server is known") from error
+        try:
+            self._send(said)
+        except Exception as error:
+            answer = getattr(error, "response", None)
+            if getattr(answer, "status_code", None) not in REFUSED:
+                raise Away("the server does not take log lines") from error
+            return False
+        self._took = time.monotonic()
+        return True
+
+    def _set_aside(self, path: Path, damaged: Sequence[bytes]) -> None:
+        aside = path.with_suffix(DAMAGED)
+        with aside.open("ab") as file:
+            file.writelines(damaged)
+        self._complain(path, "lines of %s could not be sent: see %s", path.name, aside)
+
+
+def _noted(path: Path) -> int:
+    """How much of a file was sent; 0 where that cannot be read: a line twice is told once."""
+    try:
+        return int(path.with_suffix(NOTE).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _note(path: Path, sent: int) -> None:
+    """In one step: a relay that is killed meanwhile leaves the note of before."""
+    new = path.with_suffix(NEW)
+    new.write_text(str(sent))
+    new.replace(path.with_suffix(NOTE))
 
 
 def _some(path: Path, start: int) -> Iterator[bytes]:

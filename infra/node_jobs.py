@@ -2,20 +2,22 @@
 
 A node is started while more tasks wait for each worker than the settings declare, and cancelled
 when all its workers have long had nothing to do. One that ends by itself, as a preempted one does,
-is replaced when the queue asks for it; Dask has given its tasks to others.
+is replaced when the queue asks for it; Dask has given its tasks to others. The scheduler is told
+what may come, so that flows count on nodes that only their work will start.
 """
 
 import asyncio
-import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from restock.infra.cloud_jobs import JobNotFound, JobRefused, JobService, JobSpec, JobState, Phase
 from restock.infra.node_workers import Load, Say, connected, look, silent
+from restock.infra.placement import promise
 from restock.infra.settings import Settings
+from restock.infra.signals import sigterm_cancels
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 20.0  # in which a scheduler answers that is there
 AGAIN_SECONDS = 60.0
 """After two nodes in a row that ended before they were of use; after three, twice as long."""
+LATE_SECONDS = 900.0
+"""A node that has not joined by then is not counted on, nor are others of its kind."""
 
 
 class ServiceAway(RuntimeError):
@@ -31,9 +35,10 @@ class ServiceAway(RuntimeError):
 
 @dataclass
 class Node:
-    """job: its id. joined: workers of it were seen. idle: since when all of them are."""
+    """job: its id. since: its start. joined: workers of it were seen. idle: since when all are."""
 
     job: str
+    since: float = field(default_factory=time.monotonic)
     joined: bool = False
     idle: float | None = None
 
@@ -73,6 +78,19 @@ class Nodes:
             await self._start(f"{load.waiting} tasks wait for {load.workers} workers")
         elif not load.waiting and here > self._least and (name := self._needless()):
             await self._cancel(client, name, load)
+
+    async def tell(self, client: "Client", more: int) -> None:
+        """Tell the scheduler how many nodes may come beyond those whose workers are there."""
+        await promise(client, self._offers, more)
+
+    def may_come(self) -> int:
+        """Nodes that work may get by waiting: none while those that were started are of no use."""
+        now = time.monotonic()
+        nodes = self._nodes.values()
+        late = any(not node.joined and now > node.since + LATE_SECONDS for node in nodes)
+        if late or now < self._not_before:
+            return 0
+        return self._most - sum(node.joined for node in nodes)
 
     async def close(self) -> None:
         """Cancel all nodes: a machine that nobody uses costs."""
@@ -122,9 +140,22 @@ class Nodes:
         if time.monotonic() < self._not_before:
             return
         name = f"node-{uuid.uuid4().hex[:8]}"
-        job = await _ask(self._service.start, self._spec(name))
-        self._nodes[name] = Node(job)
-        self._say(f"node {name} started as job {job}: {why}")
+        starting = asyncio.ensure_future(self._job(name))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # nobody can call it back; its job has to be known, to be cancelled with the others
+            await asyncio.wait({starting})
+            if error := starting.exception():
+                self._say(str(error))
+            raise
+        self._say(f"node {name} started as job {self._nodes[name].job}: {why}")
+
+    async def _job(self, name: str) -> None:
+        try:
+            self._nodes[name] = Node(await _ask(self._service.start, self._spec(name)))
+        except ServiceAway as error:
+            raise ServiceAway(f"{error}; it may have started {name} all the same") from error
 
     async def _cancel(self, client: "Client", name: str, load: Load) -> None:
         mine = [worker for worker in load.names if worker.startswith(f"{name}-")]
@@ -149,16 +180,16 @@ async def keep(settings: Settings, nodes: Nodes, seconds: float, say: Say) -> No
     A service that is away is asked again. ConnectionError when the scheduler does not answer.
     JobRefused.
     """
-    this = asyncio.current_task()
-    assert this is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    sigterm_cancels()
     try:
         async with connected(settings, ANSWER_SECONDS) as client:
             while True:
                 try:
                     await nodes.adapt(client)
+                    await nodes.tell(client, nodes.may_come())
                 except ServiceAway as error:
                     say(f"no answer of the service, which is asked again: {error}")
+                    await nodes.tell(client, 0)
                 await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         return

@@ -27,6 +27,7 @@ from restock.infra.runners import (
     security,
 )
 from restock.infra.settings import Settings
+from restock.infra.signals import sigterm_cancels
 from restock.infra.threads import plan
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def silent(settings: Settings, error: OSError) -> ConnectionError:
 
 
 async def _serve(settings: Settings, node: "Node") -> None:
-    this = asyncio.current_task()
-    assert this is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    sigterm_cancels()
     await give(settings, node)
 
 

@@ -23,6 +23,8 @@ Resource = Literal["CPU", "GPU", "SPARK"]
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 ON_SPARK = frozenset({"als"})
 """Families that can be fitted on Spark."""
+PROMISES = "restock-nodes"
+"""Where a scheduler keeps what nodes may come."""
 
 
 class Offers(BaseModel):
@@ -116,8 +118,36 @@ def _possible(family: str, resource: Resource, neural: bool) -> Resource:
 # what is offered ------------------------------------------------------------------------------
 def offered(client: "Client") -> Offers:
     """What the workers of a cluster offer now."""
+    return _offers(_workers(client))
+
+
+def offered_or_promised(client: "Client") -> Offers:
+    """What the workers of a cluster offer now, and nodes that come when work asks for them.
+
+    A node counts as one worker with one thread: how large it will be is not known.
+    """
+    return _offers([*_workers(client), *_promised(client)])
+
+
+def _workers(client: "Client") -> list[tuple[int, Mapping[str, float]]]:
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return _offers([(one["nthreads"], one["resources"]) for one in workers])
+    return [(one["nthreads"], one["resources"]) for one in workers]
+
+
+async def promise(client: "Client", offers: Mapping[str, float], nodes: int) -> None:
+    """Tell the scheduler that so many more nodes may come, until this client closes."""
+    await client.set_metadata([PROMISES, client.id], [dict(offers), nodes])
+
+
+def _promised(client: "Client") -> list[tuple[int, Mapping[str, float]]]:
+
+    def kept(key: str, dask_scheduler: Any) -> list[tuple[dict[str, float], int]]:
+        # travels by value, as in node_workers. A client that was killed keeps no promise.
+        made = dask_scheduler.get_metadata([key], default={})
+        return [one for who, one in made.items() if who in dask_scheduler.clients]
+
+    found = client.run_on_scheduler(kept, PROMISES)
+    return [(1, offers) for offers, nodes in found for _ in range(nodes)]
 
 
 def _offers(workers: Iterable[tuple[int, Mapping[str, float]]]) -> Offers:

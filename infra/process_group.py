@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from restock.infra.processes import LOOPBACK
+
 if TYPE_CHECKING:
     from distributed import Client, Future
 
@@ -60,13 +62,15 @@ def run_on_workers(
     is missing and what to do; an error of ``function`` as it is.
     """
     workers = _workers(client, processes, patience)
-    host = urlsplit(workers[0]).hostname or "127.0.0.1"
-    port = _port(client, workers[0], host, patience)
+    host = urlsplit(workers[0]).hostname or LOOPBACK
+    door = client.submit(_open, host, workers=[workers[0]], pure=False)
+    port = _port(client, door, workers[0], patience)
     backend = "nccl" if device.startswith("cuda") else "gloo"
     futures = [
         client.submit(
             _in_group,
             Place(rank, processes, host, port, backend, patience),
+            None if rank else door,
             function,
             arguments,
             timeout,
@@ -96,13 +100,13 @@ def _workers(client: "Client", processes: int, patience: float) -> list[str]:
         time.sleep(POLL_SECONDS)
 
 
-def _port(client: "Client", worker: str, host: str, patience: float) -> int:
-    """A free port of the first worker's machine; NoGroup when that worker does not answer."""
-    future = client.submit(_free_port, host, workers=[worker], pure=False)
+def _port(client: "Client", door: "Future[Any]", worker: str, patience: float) -> int:
+    """The port of the first worker's socket; NoGroup when that worker does not answer."""
+    future = client.submit(_port_of, door, workers=[worker], pure=False)
     try:
         port: int = future.result(patience)
     except TimeoutError as error:
-        future.cancel()
+        client.cancel([door, future])
         raise NoGroup(
             f"worker {worker} did not answer within {patience:.0f} s: wait until it is free, or "
             "take it out of the cluster"
@@ -145,17 +149,31 @@ def _cause(futures: "Sequence[Future[Any]]") -> "Future[Any]":
     return failed[0]
 
 
-def _free_port(host: str) -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _open(host: str) -> socket.socket:
+    """A socket that listens on a free port of this address alone, kept here until it is used.
+
+    It stays with the worker, as the result of a task: nobody else can take the port meanwhile,
+    and Dask closes it with the last reference, should no group come of it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, 0), family=family)
+
+
+def _port_of(door: socket.socket) -> int:
+    return int(door.getsockname()[1])
 
 
 def _in_group(
-    place: Place, function: Callable[..., R], arguments: tuple[Any, ...], timeout: float
+    place: Place,
+    door: socket.socket | None,
+    function: Callable[..., R],
+    arguments: tuple[Any, ...],
+    timeout: float,
 ) -> R | None:
-    """What a worker does: join, call, leave. Only the first process returns the result."""
+    """What a worker does: join, call, leave. Only the first process returns the result.
+
+    door: where the first process's store listens. Left to itself it listens on all interfaces.
+    """
     import torch.distributed as dist
 
     if dist.is_initialized():
@@ -167,6 +185,7 @@ def _in_group(
             place.size,
             is_master=place.rank == 0,
             timeout=timedelta(seconds=place.timeout),
+            master_listen_fd=door.detach() if door else None,
         )
         dist.init_process_group(
             place.backend,

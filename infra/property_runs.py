@@ -19,6 +19,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from restock.infra.gather import Future, gather
+from restock.infra.patience import Patience
 from restock.infra.runners import OWN_RUNNERS, scheduler_address, security, thread_plan
 from restock.infra.settings import Settings
 from restock.models.requirements import check_extras
@@ -90,7 +91,8 @@ def try_properties(
     """Run the suite's properties with each seed, on the runner of the settings.
 
     tell: told how many seeds are done. A seed whose worker dies runs again elsewhere, twice at
-    most. BadSuite; ImportError when pytest or hypothesis is not installed.
+    most. BadSuite; ImportError when pytest or hypothesis is not installed; NotFinished when a
+    cluster has no workers for long.
     """
     check_extras("restock properties", NEEDED)
     found: list[tuple[int, SeedRun]] = []
@@ -99,13 +101,13 @@ def try_properties(
         found.append((int(seed), run))
         tell(len(found))
 
-    with _executor(settings) as workers:
+    with _executor(settings) as (workers, patience):
 
         def submit(seed: str) -> Future[SeedRun]:
             return workers.submit(run_seed, suite, int(seed))
 
         futures = {str(seed): submit(str(seed)) for seed in seeds}
-        _, lost = gather(futures, submit, done=came)
+        _, lost = gather(futures, submit, done=came, hopeless=patience)
     for error in lost.values():
         raise error
     return _verdict(sorted(found))
@@ -186,14 +188,15 @@ def _root(path: Path) -> Path:
 
 
 @contextmanager
-def _executor(settings: Settings) -> Iterator[Executor]:
-    """The cores of this machine, or the workers of a cluster elsewhere."""
+def _executor(settings: Settings) -> Iterator[tuple[Executor, Patience | None]]:
+    """This machine's cores, or a cluster elsewhere and how long workers are waited for."""
     if settings.runner in OWN_RUNNERS:  # seeds are processes already
         with ThreadPoolExecutor(thread_plan(settings).cores) as pool:
-            yield pool
+            yield pool, None
         return
     from distributed import Client
 
     address = scheduler_address(settings.runner)
     with Client(address, security=security(settings), set_as_default=False) as client:
-        yield client.get_executor(pure=False, retries=0)
+        workers = client.get_executor(pure=False, retries=0)
+        yield workers, Patience(client, settings.runner, needs={})

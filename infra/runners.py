@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from restock.infra import debugger, logs
 from restock.infra.placement import (
     Offers,
-    offered,
+    offered_or_promised,
     own_offers,
     this_process,
     with_usable_java,
@@ -141,8 +141,9 @@ def cluster_config(made: ThreadPlan) -> dict[str, Any]:
 def offers_here(settings: Settings, *, spark: bool = False) -> Offers:
     """What the workers of the running flow offer; waits for the first of them.
 
-    spark: it is wanted, so that a Java which cannot run it is found out. ValueError when no
-    worker of a cluster elsewhere comes up.
+    Nodes that ``restock nodes`` would start for work that asks count as if they were there.
+    spark: it is wanted, so that a Java which cannot run it is found out. ValueError when a cluster
+    elsewhere gets no worker and is promised none.
     """
     from prefect.context import FlowRunContext
 
@@ -153,14 +154,14 @@ def offers_here(settings: Settings, *, spark: bool = False) -> Offers:
         client = getattr(context.task_runner if context else None, "client", None)
         if client is None:
             raise RuntimeError("call this in a flow that runs on Dask")
-        try:
-            client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError:
-            raise ValueError(
-                f"no worker came to {settings.runner} within {WORKER_SECONDS} s: start some with "
-                f"restock workers --runner {settings.runner}"
-            ) from None
-        offers = offered(client)
+        until = time.monotonic() + WORKER_SECONDS
+        while not (offers := offered_or_promised(client)).slots:
+            if time.monotonic() > until:
+                raise ValueError(
+                    f"no worker came to {settings.runner} within {WORKER_SECONDS} s: start some "
+                    f"with restock workers --runner {settings.runner}"
+                )
+            time.sleep(1)
     ours = settings.runner in OWN_RUNNERS
     return with_usable_java(offers) if ours and spark else offers
 

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from restock.infra.azureml import vault
 from restock.infra.cloud_jobs import JobSpec
+from restock.infra.job_environment import check_files
 
 if TYPE_CHECKING:
     from azure.ai.ml.entities import Command
 
+OF_IMAGES = ("/opt", "/etc", "/usr")
+"""Folders where an image may have what this machine has at the same path, too."""
 LOCAL = "local"
 """The compute that is no compute: processes of the machine that starts the job."""
 SECRETS = frozenset(
@@ -146,8 +149,15 @@ def check_environment(variables: Mapping[str, str]) -> None:
 
 
 def without_files(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without names of certificates on this machine: a node has its own, from the vault."""
-    return {name: value for name, value in variables.items() if name not in vault.FILES}
+    """Without names of certificates on this machine: a node has its own, from the vault.
+
+    SettingsError for any other file of this machine.
+    """
+    left = {name: value for name, value in variables.items() if name not in vault.FILES}
+    paths = {name: value for name, value in left.items() if value.startswith("/")}
+    folders = ", ".join(OF_IMAGES)
+    check_files(paths, OF_IMAGES, f"put it into the image, below {folders}, and name it there")
+    return left
 
 
 def command_job(spec: JobSpec, options: Options, name: str) -> "Command":

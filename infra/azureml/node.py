@@ -8,13 +8,12 @@ dies takes its workers along, whose tasks run again elsewhere.
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from restock.infra import logs
+from restock.infra import logs, signals
 from restock.infra.azureml import vault
 from restock.infra.node_workers import Node, give
 from restock.infra.placement import own_offers
@@ -22,6 +21,9 @@ from restock.infra.processes import LOOPBACK
 from restock.infra.runners import cluster_config, security
 from restock.infra.settings import Settings, SettingsError, load_settings
 from restock.infra.threads import plan
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
 
 PORT = 8786
 JOIN_SECONDS = 600.0
@@ -74,7 +76,8 @@ def run(command: Sequence[str], here: Place, settings: Settings) -> int:
     """Do this node's part. Returns the exit status: of the command, on the first node; 0 on others.
 
     Another node's own failure must not end the job, whose command goes on without it.
-    SettingsError when several nodes would talk without TLS.
+    SettingsError when several nodes would talk without TLS; NotStarted for a taken port or a
+    missing program.
     """
     settings = joined(settings, here)
     if here.rank == 0:
@@ -102,25 +105,10 @@ def joined(settings: Settings, here: Place) -> Settings:
 
 
 async def _lead(command: Sequence[str], here: Place, settings: Settings) -> int:
-    from dask import config
-    from distributed import Scheduler
-
-    config.set(cluster_config(plan(settings.cores)))
-    scheduler = Scheduler(
-        protocol=settings.runner.partition("://")[0].replace("dask", "tcp"),
-        host=here.leader,
-        port=here.port,
-        security=security(settings),
-        dashboard_address=f"{LOOPBACK}:0",
-    )
-    async with scheduler:
+    async with await _scheduler(here, settings):
         _say(f"scheduler on {settings.runner}, for {here.nodes} nodes")
+        driver = await _start(command, settings)
         giving = asyncio.create_task(give(settings, _node(settings)))
-        variables = {**os.environ, "RESTOCK_RUNNER": settings.runner}
-        driver = await asyncio.create_subprocess_exec(*command, env=variables)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _send, driver, number)
         ending = asyncio.create_task(driver.wait())
         await asyncio.wait({giving, ending}, return_when=asyncio.FIRST_COMPLETED)
         if giving.done():
@@ -133,6 +121,36 @@ async def _lead(command: Sequence[str], here: Place, settings: Settings) -> int:
     return code if code >= 0 else 128 - code
 
 
+async def _scheduler(here: Place, settings: Settings) -> "Scheduler":
+    """The job's scheduler, which listens. NotStarted where it cannot."""
+    from dask import config
+    from distributed import Scheduler
+
+    config.set(cluster_config(plan(settings.cores)))
+    scheduler = Scheduler(
+        protocol=settings.runner.partition("://")[0].replace("dask", "tcp"),
+        host=here.leader,
+        port=here.port,
+        security=security(settings),
+        dashboard_address=f"{LOOPBACK}:0",
+    )
+    try:
+        return await scheduler
+    except RuntimeError as error:  # as Dask calls all that goes wrong there
+        raise vault.NotStarted(
+            f"no scheduler can listen on {settings.runner} ({error.__cause__ or error}): end what "
+            "has this port, or start the job on another machine"
+        ) from error
+
+
+async def _start(command: Sequence[str], settings: Settings) -> asyncio.subprocess.Process:
+    """Start the command in the job's cluster; what signals say to this node is said to it."""
+    variables = {**os.environ, "RESTOCK_RUNNER": settings.runner}
+    with vault.starting(command), signals.later(lambda number, _: _send(driver, number)):
+        driver = await asyncio.create_subprocess_exec(*command, env=variables)
+    return driver
+
+
 def _send(driver: asyncio.subprocess.Process, number: int) -> None:
     with suppress(ProcessLookupError):
         driver.send_signal(number)
@@ -143,9 +161,7 @@ async def _follow(settings: Settings) -> None:
 
     # that it cannot connect any more is how the end shows
     logging.getLogger(distributed.client.__name__).setLevel(logging.CRITICAL)
-    this = asyncio.current_task()
-    assert this is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    signals.sigterm_cancels()
     with suppress(asyncio.CancelledError):
         try:
             await give(settings, _node(settings), JOIN_SECONDS, GONE_SECONDS)
@@ -162,15 +178,15 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Exit with the command's own status; 2 when the environment is not that of a node."""
+    """Exit with the command's own status; 2 when it cannot start, or not as part of a node."""
     command = vault.command_line("restock.infra.azureml")
     try:
-        with vault.opened(os.environ):
+        with signals.sigterm_exits(), vault.opened(os.environ):
             from restock.infra.prefect_env import configure
 
             settings = load_settings()
             configure(settings, console=logs.QUIET)  # what a run says is on the server
             return run(command, place(os.environ), settings)
-    except (SettingsError, ValueError, vault.VaultError, ImportError) as error:
+    except (ValueError, vault.VaultError, vault.NotStarted, ImportError) as error:
         print(error, file=sys.stderr)
         return 2

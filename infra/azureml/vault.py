@@ -7,16 +7,16 @@ vault is called as the variable with ``-`` for ``_``: ``RESTOCK-PREFECT--AUTH-ST
 """
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+from restock.infra import signals
 from restock.infra.settings import known_keys, variable
 
 VAULT = "RESTOCK_AZURE__KEY_VAULT"
@@ -28,6 +28,10 @@ API = "7.4"
 
 class VaultError(RuntimeError):
     """The vault gives nothing; the text says what it needs."""
+
+
+class NotStarted(RuntimeError):
+    """What a node is to start does not; the text says what it needs."""
 
 
 @contextmanager
@@ -105,19 +109,34 @@ def command_line(module: str) -> list[str]:
     raise SystemExit(2)
 
 
+@contextmanager
+def starting(command: Sequence[str]) -> Iterator[None]:
+    """NotStarted where the program of a command is not there."""
+    try:
+        yield
+    except OSError as error:
+        raise NotStarted(
+            f"{command[0]} cannot be started ({error.strerror}): write behind -- a program of this "
+            "image, or its path"
+        ) from error
+
+
+def _run(command: Sequence[str]) -> int:
+    with starting(command), signals.later(lambda number, _: process.send_signal(number)):
+        process = subprocess.Popen(command)
+    code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
 def main() -> int:
-    """Exit with the command's own status; 2 when there are no secrets to give it."""
+    """Exit with the command's own status; 2 when it does not start or has no secrets."""
     command = command_line("restock.infra.azureml.vault")
     try:
-        with opened(os.environ):
-            process = subprocess.Popen(command)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda number, _: process.send_signal(number))
-            code = process.wait()
-    except (VaultError, ImportError) as error:
+        with signals.sigterm_exits(), opened(os.environ):
+            return _run(command)
+    except (VaultError, NotStarted, ImportError) as error:
         print(error, file=sys.stderr)
         return 2
-    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

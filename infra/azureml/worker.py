@@ -84,15 +84,16 @@ class Configuration(Options, BaseJobConfiguration):
     def prepare_for_flow_run(self, *arguments: Any, **named: Any) -> None:
         """As prefect does it, but of the worker's own environment only what nodes need.
 
-        ValueError for a secret among the variables of the run, or for a Prefect server that
-        nodes cannot reach.
+        ValueError for a secret among the variables of the run, for a Prefect server that nodes
+        cannot reach, or for a file that they do not have.
         """
         given = {name: value or "" for name, value in self.env.items()}
         check_environment(given)
         super().prepare_for_flow_run(*arguments, **named)
         shared: dict[str, str] = {}
         if self.compute != LOCAL:  # whose nodes have all that the worker has
-            shared = job_environment(load_settings())
+            told = job_environment(load_settings())
+            shared = without_files({name: told[name] for name in told.keys() - given.keys()})
             url = self.env.get(API_URL) or "http://localhost"
             if urlsplit(url).hostname in LOOPBACK_HOSTS:
                 raise ValueError(
@@ -104,7 +105,7 @@ class Configuration(Options, BaseJobConfiguration):
             for name, value in self.env.items()
             if name in (API_URL, *given) or name.startswith("PREFECT__")
         }
-        self.env = {**without_files(shared), **kept}
+        self.env = {**shared, **kept}
 
     def spec(self) -> JobSpec:
         """What the job service is asked for: each node runs the node script."""

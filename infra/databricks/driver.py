@@ -9,13 +9,12 @@ environment. An exit by ``sys.exit(0)`` is a failure in that Python; here it is 
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+
+from restock.infra import signals
 
 LAST_LINES = 15  # of the output, in the error of a run
 GRACE_SECONDS = 30  # for a command to end by itself when its run is cancelled
@@ -29,7 +28,8 @@ class CommandFailed(RuntimeError):
 
 def main() -> None:
     """Run the command of this task's parameters. Raises CommandFailed."""
-    run(sys.argv[1:])
+    with signals.sigterm_exits():
+        run(sys.argv[1:])
 
 
 def run(words: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> None:
     last: deque[str] = deque(maxlen=LAST_LINES)
     process: subprocess.Popen[str] | None = None
     try:
-        with _interrupts_later():
+        with signals.later():
             process = subprocess.Popen(
                 command,
                 env=environment,
@@ -72,23 +72,6 @@ def run(words: Sequence[str]) -> None:
         raise
     if code:
         raise CommandFailed(f"{name} ended with exit code {code}:\n{''.join(last)}".rstrip())
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Who interrupts while a process starts is heard when it is known, and can be ended, too."""
-    here = threading.current_thread() is threading.main_thread()
-    if not here or signal.getsignal(signal.SIGINT) is None:
-        yield  # no interrupt comes here, or by a handler that is not Python's to put back
-        return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    for number in came:
-        signal.raise_signal(number)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -35,6 +35,22 @@ def who(group: Any) -> tuple[int, int]:
     return group.rank(), group.size()
 
 
+def listening(group: Any) -> tuple[int, dict[int, str]]:
+    """The port of the group's store, and the addresses that this process listens on: port → IP."""
+    import psutil
+    from torch.distributed import distributed_c10d as c10d
+
+    at = [one.laddr for one in psutil.Process().net_connections("tcp") if one.status == "LISTEN"]
+    return _store(c10d._get_process_group_store(group)).port, {one.port: one.ip for one in at}
+
+
+def _store(store: Any) -> Any:
+    """The one that others put their prefixes before."""
+    while hasattr(store, "underlying_store"):
+        store = store.underlying_store
+    return store
+
+
 def fail(group: Any, rank: int) -> None:
     """One process fails while the others wait for it."""
     import torch

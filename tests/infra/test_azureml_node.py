@@ -2,16 +2,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from contracts.certificates import Authority
 
-from restock.infra.azureml.node import Place, joined, place
-from restock.infra.processes import free_port
+from restock.infra.azureml.node import Place, joined, place, run
+from restock.infra.azureml.vault import NotStarted
+from restock.infra.processes import LOOPBACK, free_port
 from restock.infra.settings import SettingsError, load_settings
 
 Node = subprocess.Popen[str]
@@ -137,3 +140,48 @@ def test_a_job_goes_on_without_a_node_that_dies_and_ends_as_its_command(
     doomed = int(told.split("doomed ")[1].split()[0])
     assert ends.pop(doomed) == -signal.SIGKILL
     assert list(ends.values()) == [0]
+
+
+@pytest.mark.platform
+def test_a_taken_port_and_a_program_that_is_not_there_are_named(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, cores=1)
+    with pytest.raises(NotStarted, match="restok cannot be started .*: write behind -- a program"):
+        run(["restok"], Place(port=free_port()), settings)
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(NotStarted, match=f"listen on dask://{LOOPBACK}:{port} .*in use.*: end"):
+            run(["true"], Place(port=port), settings)
+
+
+INTERRUPTED = """
+import asyncio, os, signal, sys
+from restock.infra.azureml import node
+
+async def start(*command, **more):
+    driver = await really(*command, **more)
+    print("command", driver.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.1)  # the loop hears of it before it hears of the command
+    return driver
+
+really, asyncio.create_subprocess_exec = asyncio.create_subprocess_exec, start
+sys.exit(node.main())
+"""
+
+
+@pytest.mark.platform
+def test_a_node_that_is_ended_while_its_command_starts_ends_it(tmp_path: Path) -> None:
+    alone = {"NODE_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": LOOPBACK}
+    alone |= {"MASTER_PORT": str(free_port()), "RESTOCK_HOME": str(tmp_path), "RESTOCK_CORES": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "--", "sleep", "30"],
+        cwd=tmp_path,
+        env={**os.environ, **alone},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert f"the command ended with -{signal.SIGTERM:d}" in done.stdout
+    command = int(done.stdout.split("command ")[1].split()[0])
+    assert not psutil.pid_exists(command)

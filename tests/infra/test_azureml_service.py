@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from contracts.azureml import AzureML, serving
 
@@ -110,6 +112,55 @@ def test_a_node_gets_its_secrets_from_the_vault_and_leaves_none(azure: AzureML) 
     assert told["key"] == "a key"
     assert stat.S_IMODE(told["mode"]) == 0o600
     assert not Path(told["file"]).exists()
+
+
+INTERRUPTED = """
+import os, signal, subprocess, sys
+from types import SimpleNamespace
+from restock.infra.azureml import vault
+
+class Popen(subprocess.Popen):
+    def __init__(self, *arguments, **more):
+        print(os.environ["RESTOCK_DASK__TLS_KEY"], flush=True)
+        if before:
+            signal.raise_signal(signal.SIGTERM)
+        super().__init__(*arguments, **more)
+        print(self.pid, flush=True)
+        signal.raise_signal(signal.SIGTERM)
+
+before = sys.argv.pop(1) == "before"
+vault.subprocess = SimpleNamespace(Popen=Popen)  # others start processes, too
+sys.exit(vault.main())
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_node_that_is_ended_while_its_command_starts_leaves_neither_command_nor_secrets(
+    azure: AzureML, tmp_path: Path, when: str
+) -> None:
+    azure.secrets = {"RESTOCK-DASK--TLS-KEY": "a key"}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, when, "--", "sleep", "30"],
+        env={**os.environ, vault.VAULT: azure.url, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    key, *started = done.stdout.split()
+    assert not Path(key).exists() and not Path(key).parent.exists()
+    assert not any(psutil.pid_exists(int(pid)) for pid in started)
+
+
+def test_a_program_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vault", "--", "restok", "retrain"])
+    assert vault.main() == 2
+    assert capsys.readouterr().err == (
+        "restok cannot be started (No such file or directory): write behind -- a program of this "
+        "image, or its path\n"
+    )
 
 
 def test_a_vault_that_is_closed_to_us_says_the_remedy(azure: AzureML) -> None:

@@ -94,6 +94,21 @@ def test_what_a_node_could_not_reach_is_refused(
         prepared(monkeypatch, tmp_path, "https://prefect.example/api")
 
 
+def test_a_file_of_the_worker_is_refused_unless_the_image_or_the_run_has_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, own = "https://prefect.example/api", {"RESTOCK_MARKETS": "/mnt/markets.toml"}
+    monkeypatch.setitem(PUBLIC, "RESTOCK_MARKETS", str(tmp_path / "markets.toml"))
+    with pytest.raises(ValueError, match="RESTOCK_MARKETS is .*: put it into the image"):
+        prepared(monkeypatch, tmp_path, url)
+    told = prepared(monkeypatch, tmp_path, url, env=own).env
+    assert told["RESTOCK_MARKETS"] == "/mnt/markets.toml"
+    assert prepared(monkeypatch, tmp_path, url, compute="local").env  # sees what the worker sees
+    monkeypatch.setitem(PUBLIC, "RESTOCK_MARKETS", "/opt/restock/markets.toml")
+    told = prepared(monkeypatch, tmp_path, url).env
+    assert told["RESTOCK_MARKETS"] == "/opt/restock/markets.toml"
+
+
 def test_a_run_that_says_a_secret_or_an_unknown_variable_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

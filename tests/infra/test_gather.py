@@ -57,16 +57,6 @@ def test_lost_work_is_submitted_again_a_bounded_number_of_times() -> None:
 
 
 @pytest.mark.unit
-def test_work_that_never_starts_is_named_after_the_time_out() -> None:
-    never: concurrent.futures.Future[int] = concurrent.futures.Future()
-    results, failures = gather({"GPU": never}, lambda _: never, timeout=0.2)
-    assert not results
-    assert isinstance(failures["GPU"], NotFinished)
-    assert "GPU did not finish within 0 s" in str(failures["GPU"])
-    assert never.cancelled()
-
-
-@pytest.mark.unit
 def test_what_comes_in_may_bring_more_work() -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
 
@@ -102,6 +92,7 @@ def test_what_brings_no_hope_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     )
     assert not results and never.cancelled()
     assert isinstance(failures["FR"], NotFinished)
+    assert str(failures["FR"]) == "no worker offers GPU any more"
     assert replaced == ["FR: no worker offers GPU any more"]
 
 
@@ -148,7 +139,7 @@ def test_a_flow_survives_killed_workers_and_names_what_is_missing(
         threading.Thread(target=kill_the_first_judge_of_france).start()
         futures = {name: judge.submit(name, str(tmp_path)) for name in ("FR", "DE", "poison", "IE")}
         results, failures = gather(
-            futures, lambda name: judge.submit(name, str(tmp_path)), retries=2, timeout=120
+            futures, lambda name: judge.submit(name, str(tmp_path)), retries=2
         )
         missing.update(failures)
         return list(results.values())

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from restock.infra.job_environment import job_environment
+from restock.infra.job_environment import check_files_of_databricks, job_environment
 from restock.infra.settings import SettingsError, load_settings, secret_variables
 
 pytestmark = pytest.mark.unit
@@ -45,3 +46,23 @@ def test_what_is_on_this_machine_alone_is_refused() -> None:
 def test_defaults_are_not_told() -> None:
     told = job_environment(load_settings(**AWAY))
     assert told == {"RESTOCK_STORAGE": "azure://account/container"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ({"markets": "/tmp/markets.toml"}, "RESTOCK_MARKETS"),
+        ({"prefect": {"tls_ca_file": "/tmp/ca.pem"}}, "RESTOCK_PREFECT__TLS_CA_FILE"),
+        ({"mlflow": {"tls_ca_file": "/tmp/ca.pem"}}, "RESTOCK_MLFLOW__TLS_CA_FILE"),
+        ({"dask": {"tls_key": "/Volumesque/key.pem"}}, "RESTOCK_DASK__TLS_KEY"),
+    ],
+)
+def test_a_file_that_no_cluster_sees_is_refused(setting: dict[str, Any], name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is /.* of this machine, .* into a volume"):
+        check_files_of_databricks(load_settings(**setting))
+
+
+def test_a_file_that_every_cluster_sees_may_be_named(tmp_path: Path) -> None:
+    there = {"tls_ca_file": "/Volumes/main/restock/ca.pem"}
+    settings = load_settings(home=tmp_path, markets="/dbfs/markets.toml", prefect=there)
+    check_files_of_databricks(settings)

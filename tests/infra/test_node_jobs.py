@@ -5,20 +5,26 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 from distributed import Client
+from prefect.context import FlowRunContext
 
-from restock.infra import node_jobs
+from restock.infra import node_jobs, runners
 from restock.infra.cloud_jobs import JobSpec, JobState, Phase
-from restock.infra.node_jobs import Nodes, keep
+from restock.infra.node_jobs import Nodes, ServiceAway, keep
 from restock.infra.node_services import source
 from restock.infra.node_workers import Load
+from restock.infra.placement import Offers, place
 from restock.infra.processes import free_port
+from restock.infra.runners import offers_here
 from restock.infra.settings import SettingsError, load_settings
 
 PATIENCE_SECONDS = 240
@@ -125,17 +131,29 @@ def _kill(giving: int, done: Path) -> int:
 
 
 class Cloud:
-    """A service that starts whatever it is asked for, and is away when it shall cancel ``away``."""
+    """A service that starts whatever it is asked for, and is away when it shall cancel ``away``.
 
-    def __init__(self, away: str) -> None:
+    answers: set while it answers who starts a job. phase: of all jobs; None: it is away.
+    """
+
+    def __init__(self, away: str = "") -> None:
         self.jobs, self.cancelled, self.away = 0, list[str](), away
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
+        self.phase: Phase | None = Phase.RUNNING
 
     def start(self, spec: JobSpec) -> str:
+        self.asked.set()
+        assert self.answers.wait(PATIENCE_SECONDS)
+        if self.phase is None:
+            raise ConnectionError("no answer")
         self.jobs += 1
         return f"job-{self.jobs}"
 
     def state(self, job: str) -> JobState:
-        return JobState(Phase.RUNNING)
+        if self.phase is None:
+            raise ConnectionError("no answer")
+        return JobState(self.phase)
 
     def cancel(self, job: str) -> None:
         if job == self.away:
@@ -146,30 +164,144 @@ class Cloud:
         return ""
 
 
+def nodes_of(
+    cloud: Cloud,
+    between: tuple[int, int],
+    said: list[str],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: frozenset[str] = frozenset(),
+) -> tuple[Nodes, Callable[[], Coroutine[Any, Any, None]]]:
+    """Nodes of a cluster whose queue is empty, and what adapts them. names: of its workers."""
+
+    async def look(*_: object) -> Load:
+        return Load(0, 0, names, frozenset())
+
+    monkeypatch.setattr(node_jobs, "look", look)
+    settings = load_settings(home=home)
+    spec = source("local", settings, {}).spec
+    made = Nodes(cloud, lambda name: spec(name, "", ""), {}, settings, between, said.append)
+    client: Any = None
+    return made, lambda: made.adapt(client)
+
+
 @pytest.mark.unit
 def test_each_node_is_cancelled_at_the_end_and_people_hear_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def look(*_: object) -> Load:
-        return Load(0, 0, frozenset(), frozenset())
-
-    async def three_nodes(nodes: Nodes) -> None:
+    async def three_nodes() -> None:
         for _ in range(3):
-            await nodes.adapt(None)  # type: ignore[arg-type]
-        await nodes.close()
+            await adapt()
+        await made.close()
 
-    monkeypatch.setattr(node_jobs, "look", look)
     cloud, said = Cloud(away="job-2"), list[str]()
-    settings = load_settings(home=tmp_path)
-    spec = source("local", settings, {}).spec
-    made = Nodes(cloud, lambda name: spec(name, "", ""), {}, settings, (3, 3), said.append)
-    asyncio.run(three_nodes(made))
+    made, adapt = nodes_of(cloud, (3, 3), said, tmp_path, monkeypatch)
+    asyncio.run(three_nodes())
     assert cloud.cancelled == ["job-1", "job-3"]
     assert [line.split(maxsplit=2)[2] for line in said[3:]] == [
         "cancelled: this command ends",
         "may go on as job job-2: no answer",
         "cancelled: this command ends",
     ]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_node_whose_start_is_interrupted_is_cancelled_or_named(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted() -> None:
+        adapting = asyncio.ensure_future(adapt())
+        assert await asyncio.to_thread(cloud.asked.wait, PATIENCE_SECONDS)
+        adapting.cancel()
+        await asyncio.sleep(0)  # it hears of that before the service answers
+        cloud.phase = Phase.RUNNING if answers else None
+        cloud.answers.set()
+        with pytest.raises(asyncio.CancelledError):
+            await adapting
+        await made.close()
+
+    cloud, said = Cloud(), list[str]()
+    cloud.answers.clear()
+    made, adapt = nodes_of(cloud, (1, 1), said, tmp_path, monkeypatch)
+    asyncio.run(interrupted())
+    assert cloud.cancelled == (["job-1"] if answers else [])
+    (told,) = said
+    assert ("cancelled: this command ends" if answers else "may have started node-") in told
+
+
+@pytest.mark.unit
+def test_a_start_without_an_answer_names_what_may_have_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = Cloud()
+    cloud.phase = None
+    _, adapt = nodes_of(cloud, (1, 1), [], tmp_path, monkeypatch)
+    with pytest.raises(ServiceAway, match="no answer; it may have started node-.* all the same"):
+        asyncio.run(adapt())
+
+
+@pytest.mark.unit
+def test_nodes_that_are_of_no_use_are_not_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = Cloud()
+    made, adapt = nodes_of(cloud, (1, 3), [], tmp_path, monkeypatch)
+    asyncio.run(adapt())
+    assert made.may_come() == 3  # one is on its way
+    monkeypatch.setattr(node_jobs, "LATE_SECONDS", -1.0)
+    assert made.may_come() == 0
+    monkeypatch.undo()
+    made, adapt = nodes_of(cloud, (1, 3), [], tmp_path, monkeypatch)
+    cloud.phase = Phase.FAILED
+    for _ in range(3):
+        assert made.may_come() == 3
+        asyncio.run(adapt())
+    assert made.may_come() == 0  # two in a row have failed
+
+
+@pytest.mark.platform
+def test_flows_count_on_nodes_that_only_their_work_will_start(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "WORKER_SECONDS", 0.0)
+    settings = load_settings(home=tmp_path, runner=f"dask://{scheduler}")
+    cloud, spec = Cloud(), source("local", settings, {}).spec
+    made = Nodes(cloud, lambda name: spec(name, "", ""), {"GPU": 1}, settings, (0, 3), print)
+
+    def offered() -> Offers:
+        runner: Any = SimpleNamespace(client=client)
+        with FlowRunContext.model_construct(task_runner=runner):
+            try:
+                return offers_here(settings)
+            except ValueError as error:
+                assert "restock workers --runner dask://" in str(error)
+                return Offers(slots={})
+
+    async def until(wanted: dict[str, int]) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while (offers := await asyncio.to_thread(offered)).slots != wanted:
+            assert time.monotonic() < end, offers
+            await asyncio.sleep(0.1)
+
+    async def through() -> None:
+        keeping = asyncio.ensure_future(keep(settings, made, 0.1, print))
+        await until({"CPU": 3, "GPU": 3})
+        work = client.submit(sum, [1], resources={"GPU": 1})
+        assert await asyncio.to_thread(cloud.asked.wait, PATIENCE_SECONDS)
+        cloud.phase = None  # it is away
+        await until({})
+        cloud.phase = Phase.RUNNING
+        await until({"CPU": 3, "GPU": 3})
+        assert place(["gru"], {}, offered()).where == {"gru": "GPU"}
+        work.cancel()
+        keeping.cancel()
+        await keeping
+
+    with Client(f"tcp://{scheduler}", timeout=120, set_as_default=False) as client:
+        assert offered().slots == {}
+        asyncio.run(through())
+        assert offered().slots == {}
 
 
 @pytest.mark.unit

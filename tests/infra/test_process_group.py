@@ -1,5 +1,6 @@
 """Two Dask workers train one model together: the same steps as one process alone."""
 
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from contracts import together
 from contracts.orders import many
 from distributed import Client, LocalCluster
 
-from restock.infra.process_group import NoGroup, run_on_workers
+from restock.infra.process_group import NoGroup, _open, run_on_workers
 
 pytestmark = pytest.mark.platform
 
@@ -52,6 +53,18 @@ def test_two_processes_take_the_steps_of_one(client: Client) -> None:
 def test_each_process_has_a_worker_of_its_own(client: Client) -> None:
     assert run_on_workers(client, 2, together.who) == (0, 2)
     assert run_on_workers(client, 1, together.who) == (0, 1)
+
+
+def test_only_who_reaches_the_workers_reaches_their_store(client: Client) -> None:
+    port, listening = run_on_workers(client, 2, together.listening)
+    assert listening[port] == "127.0.0.1"
+    assert not {"::", "0.0.0.0"} & set(listening.values())
+
+
+def test_nobody_takes_the_port_before_the_group_is_there() -> None:
+    door = _open("127.0.0.1")
+    with door, pytest.raises(OSError, match="in use"):
+        socket.create_server(door.getsockname())
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -14,6 +14,8 @@ from distributed import LocalCluster
 from typer.testing import CliRunner
 
 from restock.cli.main import app
+from restock.cli.output import BadUsage
+from restock.infra import gather, patience
 from restock.infra.property_runs import BadSuite, pack, run_seed
 
 CONFTEST = """
@@ -99,6 +101,21 @@ def test_a_rare_example_is_found_on_a_cluster_and_found_again_here(
 def test_a_property_that_kills_its_process_is_a_finding(tests: Path) -> None:
     run = run_seed(pack([tests / "models" / "test_deadly.py"]), 0)
     assert run.failures == {"(all)": "the process died of signal 11"}
+
+
+@pytest.mark.platform
+def test_a_cluster_without_workers_is_not_waited_for_for_ever(
+    tests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "SECONDS_OF_HOPE", 0.05)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    file = str(tests / "models" / "test_it.py")
+    options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=0, **options) as nobody:
+        runner = nobody.scheduler_address.replace("tcp://", "dask://")
+        done = CliRunner().invoke(app, ["properties", file, "--seeds", "2", "--runner", runner])
+    assert isinstance(done.exception, BadUsage)
+    assert f"start some with restock workers --runner {runner}" in str(done.exception)
 
 
 @pytest.mark.unit

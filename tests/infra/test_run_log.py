@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from restock.infra import log_lines, logs
+from restock.infra import log_lines, log_relay, logs
 from restock.infra.log_lines import Lines, Source
 from restock.infra.log_relay import Relay
 from restock.infra.run_log import NoSuchRun, RunLog, find_run
@@ -48,10 +49,10 @@ def die():
 def toy():
     library.warning("begun")
     mine = os.getpid()
-    found = gather({m: work.submit(m) for m in ("FR", "NO")}, work.submit, timeout=120)
+    found = gather({m: work.submit(m) for m in ("FR", "NO")}, work.submit)
     for pid, children in found.results.values():
         assert pid != mine and pid not in children
-    lost = gather({"die": die.submit()}, lambda name: die.submit(), retries=0, timeout=120)
+    lost = gather({"die": die.submit()}, lambda name: die.submit(), retries=0)
     assert "die" in lost.failures
     library.error("ended")
 """
@@ -154,6 +155,34 @@ def test_a_line_that_was_sent_twice_is_told_once(prefect_api: str) -> None:
     assert sorted(told, key=int) == [str(n) for n in range(300)]
 
 
+@pytest.mark.platform
+def test_a_line_that_the_server_refuses_does_not_keep_the_others_from_it(
+    tmp_path: Path, prefect_api: str
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    client, run = get_client(sync_client=True), SimpleNamespace(id=uuid4(), name="refused")
+    line = {
+        "flow_run_id": str(run.id),
+        "task_run_id": None,
+        "name": "a.library",
+        "level": 20,
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    first, second = Lines(tmp_path, "w"), Lines(tmp_path, "w")
+    for n in range(7):
+        first.say({**line, "message": f"{n}"})
+    first.say({**line, "message": "of a wrong level", "level": "loud"})
+    first.say({**line, "message": "7 \udc80"})  # a file's name may hold such a thing
+    second.say({**line, "message": "8"})
+    Relay(tmp_path, client.create_logs).start().stop()
+    told = [message.message for _, message in RunLog(client, run).read()]
+    assert sorted(told) == [*"0123456", "7 ?", "8"]
+    (aside,) = tmp_path.glob("*.damaged")
+    (refused,) = aside.read_text().splitlines()
+    assert json.loads(refused)["message"].startswith("of a wrong level  [")
+
+
 @pytest.mark.unit
 def test_the_source_of_a_line_is_found_again() -> None:
     for source in (Source("worker-1", "host", 12, "FR"), Source("tcp://10.0.0.2:8", "h.x", 1)):
@@ -184,3 +213,77 @@ def test_every_line_is_sent_once_though_relays_and_the_server_come_and_go(tmp_pa
         mouth.say({"message": "9"})
     second.stop()
     assert sent == [str(n) for n in range(10)]
+
+
+def _sent_from(folder: Path) -> list[str]:
+    """What a new relay sends, without its sources."""
+    sent: list[str] = []
+    relay = Relay(folder, lambda lines: sent.extend(str(one["message"]) for one in lines))
+    relay.start().stop()
+    return sorted(log_lines.split(message)[0] for message in sent)
+
+
+@pytest.mark.unit
+def test_a_note_that_was_cut_off_costs_no_line(tmp_path: Path) -> None:
+    for file in ("one", "other"):
+        Lines(tmp_path, "w").say({"message": file})
+    assert _sent_from(tmp_path) == ["one", "other"]
+    note = sorted(tmp_path.glob("*.sent"))[0]
+    whole = note.read_text()
+    note.write_text("")  # as a full disk leaves it
+    Lines(tmp_path, "w").say({"message": "third"})
+    assert len(_sent_from(tmp_path)) == 2 and note.read_text() == whole
+    assert _sent_from(tmp_path) == [] and not list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.unit
+def test_a_file_in_trouble_is_told_and_keeps_no_other_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Lines(tmp_path, "w").say({"message": "good"})
+    (file,) = tmp_path.glob("*.jsonl")
+    damaged = b'{"message": "ha{"message": "lf"}\n\xff\n'
+    file.write_bytes(damaged + file.read_bytes())
+    (tmp_path / "0-of-nobody.jsonl").mkdir()
+    Lines(tmp_path, "w").say({"message": "of another"})
+    assert _sent_from(tmp_path) == ["good", "of another"]
+    assert file.with_suffix(".damaged").read_bytes() == damaged
+    said = [one.getMessage() for one in caplog.records if one.name == log_relay.__name__]
+    assert len(said) == 2
+    assert "0-of-nobody.jsonl is in trouble" in said[0]
+    assert f"lines of {file.name} could not be sent: see" in said[1]
+
+
+@pytest.mark.unit
+def test_lines_that_are_sent_are_not_sent_again_where_that_cannot_be_noted(
+    tmp_path: Path,
+) -> None:
+    mouth = Lines(tmp_path, "w")
+    mouth.say({"message": "1"})
+    (file,) = tmp_path.glob("*.jsonl")
+    file.with_suffix(".new").mkdir()
+    sent: list[int] = []
+    relay = Relay(tmp_path, lambda lines: sent.append(len(lines))).start()
+    until = time.monotonic() + 20
+    while not sent and time.monotonic() < until:
+        time.sleep(0.01)
+    mouth.say({"message": "2"})
+    relay.stop()
+    assert sent == [1, 1]
+
+
+@pytest.mark.unit
+def test_half_a_line_on_a_full_disk_does_not_spoil_the_next(tmp_path: Path) -> None:
+    mouth = Lines(tmp_path, "w")
+    mouth.say({"message": "before"})
+    (file,) = tmp_path.glob("*.jsonl")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 20, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            mouth.say({"message": "not to its end"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    mouth.say({"message": "after"})
+    assert _sent_from(tmp_path) == ["after", "before"]
+    assert len(file.with_suffix(".damaged").read_bytes()) == 21  # with its end

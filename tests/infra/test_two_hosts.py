@@ -77,7 +77,7 @@ def toy():
         task, arguments, needs = work[name]
         with asking(needs):
             return task.submit(*arguments)
-    done = gather({name: submit(name) for name in work}, submit, timeout=90)
+    done = gather({name: submit(name) for name in work}, submit)
     assert not done.failures, done.failures
     logging.getLogger("a.library").warning("ended")
 """

@@ -65,7 +65,7 @@ def test_a_command_that_is_cancelled_while_it_starts_is_ended(
 
 def test_a_driver_that_is_ended_ends_its_command() -> None:
     code = "import sys; from restock.infra.databricks.driver import main; main()"
-    say = "import os, time; print(os.getpid()); time.sleep(600)"
+    say = "import os, time; print(os.getpid()); time.sleep(60)"
     there = subprocess.Popen(
         [sys.executable, "-c", code, *PYTHON, say], stdout=subprocess.PIPE, text=True
     )
