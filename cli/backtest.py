@@ -115,12 +115,8 @@ def ages_in_days(text: str | None) -> list[int] | None:
 
 
 def since_day(text: str | None) -> dt.date | None:
-    if text is None:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadUsage(f"--since {text!r} is no date: write it as 2011-06-01") from None
+    """Of ``--since``. BadUsage."""
+    return options.day(text, "--since")
 
 
 def _show(result: "BacktestResult") -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from restock.cli.output import JSON, bad_input, console, print_json
@@ -28,12 +29,6 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
             table.add_column(heading, overflow="fold")
         for line in lines:
             state = f"[{STYLES[line.state]}]{line.state}[/]"
-            table.add_row(line.name, state, _plain(line.found), _plain(line.remedy))
+            table.add_row(line.name, state, escape(line.found), escape(line.remedy))
         console.print(table)
     raise typer.Exit(1 if any(line.state == "wrong" for line in lines) else 0)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -73,7 +73,7 @@ def _flow() -> Any:
 
 
 def _show(watch: "Watch", settings: Any) -> None:
-    from restock.infra.drift_page import address
+    from restock.infra.addresses import address
     from restock.infra.store import open_store
     from restock.infra.watch import summary_rows
 

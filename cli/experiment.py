@@ -8,7 +8,7 @@ import typer
 
 from restock.cli import experiment_tables as tables
 from restock.cli import options
-from restock.cli.experiment_input import Here, bad_orders, day, draft_of, numbers
+from restock.cli.experiment_input import Here, bad_orders, draft_of, numbers
 from restock.cli.options import AsOf, Columns, Delimiter, Encoding, Orders, TimeFormat
 from restock.cli.output import JSON, BadUsage, bad_input, print_json
 
@@ -127,7 +127,7 @@ def assign(
     from restock.infra.experiment_store import read_experiment
     from restock.infra.experiment_units import BadTable, read_clusters, read_table
 
-    first = day("--start", start)
+    first = options.date("--start", start)
     if days < 1:
         raise BadUsage(f"--days {days}: an experiment has at least one")
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
@@ -269,7 +269,7 @@ def listed(
     from restock.infra.experiment_store import read_experiments
 
     # the one place where today is meant: nothing is computed from it
-    today = day("--as-of", as_of) if as_of else dt.date.today()
+    today = options.day(as_of) or dt.date.today()
     found = read_experiments(Here.open().store)
     if as_json:
         print_json([{**one.model_dump(mode="json"), "state": one.state(today)} for one in found])

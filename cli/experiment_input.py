@@ -1,6 +1,5 @@
 """What people write into ``restock experiment``, and where it works."""
 
-import datetime as dt
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +49,6 @@ def bad_orders(*more: type[Exception]) -> AbstractContextManager[None]:
     from restock.dataset.contract import BadOrders
 
     return bad_input(BadOrders, ValueError, KeyError, *more)
-
-
-def day(option: str, text: str) -> dt.date:
-    """A date. BadUsage names the option and says how to write one."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadUsage(f"{option} {text!r} is no date: write it as 2026-03-02") from None
 
 
 def numbers(option: str, text: str | None, example: str) -> dict[str, float]:

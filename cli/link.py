@@ -40,7 +40,7 @@ def link(
     Reads the ledger of experiments. With fewer than three the declared weights stay, and it says
     so. Weights are proposed, never adopted: what is printed goes into markets.toml by hand.
     """
-    from restock.infra.drift_page import address
+    from restock.infra.addresses import address
     from restock.infra.link_ledger import add_entry, read_entries, read_entry_file
     from restock.infra.link_page import keep
     from restock.infra.link_report import common_objective, link_report

@@ -69,7 +69,8 @@ def ope(
         raise BadUsage(f"--exposures {exposures}: there is no such file")
     source, how = options.source(orders), options.reading(columns, time_format, delimiter, encoding)
     options.check_columns(orders, how)
-    question = _question(plan, drawing, reward, options.codes(markets), _day(first), _day(end))
+    since, until = options.day(first, "--from"), options.day(end, "--to")
+    question = _question(plan, drawing, reward, options.codes(markets), since, until)
     with bad_input(BadExposures, BadOrders, BadQuestion):
         result, address = _answer(question, exposures, source, how, eligibility)
     if as_json:
@@ -106,15 +107,6 @@ def _question(
             first=first,
             end=end,
         )
-
-
-def _day(text: str | None) -> dt.date | None:
-    if text is None:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadUsage(f"{text!r} is no date: write it as 2011-11-01") from None
 
 
 def _answer(

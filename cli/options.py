@@ -148,11 +148,14 @@ def code(option: str, market: str) -> str:
     return market
 
 
-def day(text: str | None) -> dt.date | None:
-    """A date. BadUsage says how to write one."""
-    if text is None:
-        return None
+def day(text: str | None, option: str = "--as-of") -> dt.date | None:
+    """A date that may be left out. BadUsage."""
+    return None if text is None else date(option, text)
+
+
+def date(option: str, text: str) -> dt.date:
+    """A date. BadUsage names the option and says how to write one."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise BadUsage(f"--as-of {text!r} is no date: write it as 2011-12-01") from None
+        raise BadUsage(f"{option} {text!r} is no date: write it as 2011-12-01") from None

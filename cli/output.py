@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -15,11 +15,23 @@ console = Console(width=None if sys.stdout.isatty() else 180)
 errors = Console(stderr=True)
 
 JSON = typer.Option("--json", help="Print JSON for machines.")
-TRACEBACK = False  # set by ``restock --traceback``
+TRACEBACK = False  # set by ``restock --traceback``; see ``traceback``
 
 
 class BadUsage(Exception):
     """Wrong usage or bad input: the message names the thing, the cause and the remedy."""
+
+
+def traceback() -> bool:
+    """Whether an error says where in the code it arose: the option, or the setting.
+
+    Settings are read when something went wrong, so that help stays quick; wrong ones say no.
+    """
+    from restock.infra.settings import SettingsError, load_settings
+
+    with suppress(SettingsError):
+        return TRACEBACK or load_settings().traceback
+    return False
 
 
 def print_json(value: Any) -> None:
@@ -38,7 +50,7 @@ def bad_input(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        if TRACEBACK:
+        if traceback():
             raise
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise BadUsage(_faults(error) or str(message)) from error

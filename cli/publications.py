@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from restock.cli.output import JSON, BadUsage, bad_input, console, print_json
@@ -49,7 +50,7 @@ def recommend(
     title = f"{market}, customer {customer}"
     if not known:
         title += " (not known here: what is popular in the market)"
-    table = Table(title=title, header_style="bold")
+    table = Table(title=escape(title), header_style="bold")
     for name, justify in (("", "right"), ("item", "left"), ("name", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("bought before")
@@ -57,11 +58,11 @@ def recommend(
     for row in items.to_pylist():
         table.add_row(
             str(row[t.RANK]),
-            row[t.ITEM],
-            row[t.ITEM_NAME] or "",
+            escape(row[t.ITEM]),
+            escape(row[t.ITEM_NAME] or ""),
             f"{row[t.SCORE]:.3f}",
             "yes" if row[t.BOUGHT_BEFORE] else "new",
-            row[t.REASON],
+            escape(row[t.REASON]),
         )
     console.print(table)
 
@@ -88,9 +89,9 @@ def history(market: Annotated[str, MARKET], as_json: Annotated[bool, JSON] = Fal
         table.add_row(
             f"{step.at:%Y-%m-%d %H:%M:%S}",
             f"{step.action}{mark}",
-            step.token,
+            escape(step.token),
             str(step.as_of),
-            step.plan_key,
+            escape(step.plan_key),
         )
     console.print(table)
 
@@ -121,8 +122,8 @@ def rollback(
         print_json(champion.model_dump(mode="json"))
         return
     console.print(
-        f"{market} is back at publication {champion.publication} "
-        f"(orders before {champion.as_of}): {champion.plan.label}"
+        f"{market} is back at publication {escape(champion.publication)} "
+        f"(orders before {champion.as_of}): {escape(champion.plan.label)}"
     )
 
 

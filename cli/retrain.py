@@ -1,9 +1,9 @@
 """``restock retrain``: the main job."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from restock.cli import options
@@ -102,10 +102,11 @@ def _show(night: "Night", settings: Any) -> None:
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         state = row["state"]
-        table.add_row(*list(row.values())[:-1], f"[{STYLES[state]}]{state}[/]")
+        cells = map(escape, list(row.values())[:-1])
+        table.add_row(*cells, f"[{STYLES[state]}]{state}[/]")
     console.print(table)
     console.print(f"{night.orders_kept:,} of {night.orders_read:,} order lines used.")
-    console.print(f"Report: {Path(night.report)}", soft_wrap=True)
+    console.print(f"Report: {escape(night.report)}", soft_wrap=True)
     console.print("Look around (both on this machine only):")
     for command in pages(settings):
         console.print(f"  {command}", soft_wrap=True)

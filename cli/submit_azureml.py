@@ -48,6 +48,8 @@ def azureml(
     Its log is that of all nodes. Ctrl-C leaves it running and says how to cancel it. Exits 1 when
     the run does not complete.
     """
+    from restock.infra.prefect_client import connected
+
     if flow not in FLOWS:
         raise BadUsage(f"{flow!r} is no flow that runs on Azure ML: use {', '.join(FLOWS)}")
     day = options.day(as_of)
@@ -58,23 +60,19 @@ def azureml(
         **options.values("--parameter", parameter or ()),
     }
     wanted = {"compute": compute, "instance_count": nodes, **options.values("--job", job or ())}
-    client = _client()
-    run = _start(client, f"{flow}/{POOL}", _said(given), _said(wanted))
-    from prefect.utilities.urls import url_for
-
-    errors.print(
-        f"{run.name}: {url_for('flow-run', obj_id=run.id)}", highlight=False, soft_wrap=True
-    )
-    if detach:
-        console.print(str(run.id))
-        _aside(run)
-        return
-    try:
-        _follow(client, run)
-    except KeyboardInterrupt:
-        _aside(run)
-        raise typer.Exit(1) from None
-    state = client.read_flow_run(run.id).state
+    with connected(_server()) as client:
+        run = _start(client, f"{flow}/{POOL}", _said(given), _said(wanted))
+        _say_where(run)
+        if detach:
+            console.print(str(run.id))
+            _aside(run)
+            return
+        try:
+            _follow(client, run)
+        except KeyboardInterrupt:
+            _aside(run)
+            raise typer.Exit(1) from None
+        state = client.read_flow_run(run.id).state
     errors.print(
         f"{run.name}: {state.name}" + (f", {state.message}" if state.message else ""),
         soft_wrap=True,
@@ -86,8 +84,8 @@ def _said(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _client() -> Any:
-    """Of the server that stands. BadUsage where there is none, ConnectionError when it is away."""
+def _server() -> str:
+    """Address of the server that stands. BadUsage where there is none."""
     from restock.infra.prefect_env import configure
     from restock.infra.settings import SettingsError, load_settings
 
@@ -97,15 +95,7 @@ def _client() -> Any:
         raise BadUsage(
             "there is no Prefect server: name one that the nodes reach in RESTOCK_PREFECT__API_URL"
         )
-    from httpx import TransportError
-    from prefect.client.orchestration import get_client
-
-    client = get_client(sync_client=True)
-    try:
-        client.hello()
-    except TransportError as error:
-        raise ConnectionError(f"the Prefect server {url} does not answer: {error}") from None
-    return client
+    return url
 
 
 def _start(
@@ -144,6 +134,13 @@ def _start(
             raise
         raise BadUsage(f"{deployment}: {error.response.text}") from None
     return run
+
+
+def _say_where(run: "FlowRun") -> None:
+    from prefect.utilities.urls import url_for
+
+    where = url_for("flow-run", obj_id=run.id)
+    errors.print(f"{run.name}: {where}", highlight=False, soft_wrap=True)
 
 
 def _follow(client: Any, run: "FlowRun") -> None:

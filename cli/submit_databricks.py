@@ -49,8 +49,8 @@ def databricks(
         )
         service = databricks_jobs(settings)
         job = service.start(spec)
-    if not as_json:
-        console.print(f"run {job} of {spec.name}")
+    # at once: whatever ends this command, the run goes on, and is found by its number
+    (errors if as_json else console).print(f"run {job} of {spec.name}")
     state = service.state(job)
     if not as_json:
         console.print(state.url, soft_wrap=True)

@@ -80,5 +80,5 @@ def backtest(
     if result.failed:
         raise Incomplete(result)
     tasks.report(result)
-    tasks.track(result)
+    tasks.track()
     return result

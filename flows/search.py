@@ -66,6 +66,7 @@ def search(
     if resume:  # what is finished, or unknown, needs no workers: none are started for it
         run, result = tasks.resume_search(resume)
         if result is not None:
+            tasks.clear(result)
             return result
         warm_up()
     else:
@@ -81,8 +82,8 @@ def search(
         run = tasks.plan_search(feed, wishes, because)
     searched = tasks.run_search(run, started)
     result = tasks.decide(run, searched)
-    result = tasks.report(result)
-    tasks.track(result, searched)
+    result = tasks.report(result, searched)
+    tasks.track()
     if result.failed:
         raise Incomplete(result)
     return result

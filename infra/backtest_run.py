@@ -22,8 +22,7 @@ class BacktestRun(Record):
 
     token: of the orders and of everything below; the same command has the same. models: what is
     judged in every market; candidates: these and the plans in service. service: market → key of
-    its plan. instead: key of the plan of the what-if; rates: market → what one unit of its
-    currency is worth in the reporting currency.
+    its plan. instead: key of the plan of the what-if; since: its first day.
     """
 
     schema_version: Literal[1] = 1

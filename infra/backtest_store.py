@@ -15,6 +15,7 @@ import numpy as np
 from restock.evaluation.backtest.grid import FitUnit
 from restock.evaluation.backtest.running import AgedJudgement
 from restock.infra import judgements
+from restock.infra.addresses import address
 from restock.infra.backtest_result import BacktestResult
 from restock.infra.backtest_run import BacktestRun
 from restock.infra.records import TOKEN_PATTERN
@@ -79,9 +80,8 @@ def finished(store: Store, token: str) -> set[str]:
 def put_page(store: Store, result: BacktestResult, page: str) -> BacktestResult:
     """Write the page; returns the record with its address."""
     key = f"{REPORTS}/{result.token}.html"
-    path = store.local(key)
     store.put(key, page.encode())
-    return result.model_copy(update={"report": str(path) if path else f"{store.uri}/{key}"})
+    return result.model_copy(update={"report": address(store, key)})
 
 
 def put_result(store: Store, result: BacktestResult) -> None:

@@ -1,7 +1,6 @@
 """A backtest in a few rows: the best model of every market beside the plan in service."""
 
-from pathlib import Path
-
+from restock.infra.addresses import link
 from restock.infra.backtest_result import BacktestResult, MarketBacktest, Pair
 from restock.infra.night import Estimate
 from restock.infra.report import estimate
@@ -72,5 +71,6 @@ def show_in_prefect(result: BacktestResult) -> None:
         table=summary_rows(result),
         description=f"What the backtest before {result.as_of} found in each market.",
     )
-    link = result.report if "://" in result.report else Path(result.report).as_uri()
-    create_link_artifact(key="backtest-report", link=link, link_text="Report of the backtest")
+    create_link_artifact(
+        key="backtest-report", link=link(result.report), link_text="Report of the backtest"
+    )

@@ -18,21 +18,23 @@ import argparse
 import asyncio
 import datetime as dt
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from restock.infra.connections import CatchUp
 from restock.infra.deployments import Deployment, DeploymentsError, packaged, read_prefect_file
+from restock.infra.prefect_client import connected, pages
 from restock.infra.prefect_env import configure
 from restock.infra.settings import SettingsError, load_settings
 
 SHORT = dt.timedelta(minutes=5)
 """A run that is late by less is not missed: a worker is about to take it."""
-PAGE = 200
+DATES = 200
+"""What a schedule is asked for at a time."""
 TAG = "catch-up"
 
 
@@ -55,7 +57,7 @@ def catch_up(
     """
     ours = {(one.entrypoint, one.name) for one in declared}
     settled = []
-    for deployment in _pages(client.read_deployments):
+    for deployment in pages(client.read_deployments):
         schedules = [one.schedule for one in deployment.schedules if one.active]
         known = (deployment.entrypoint, deployment.name) in ours
         if known and schedules and not deployment.paused:
@@ -92,7 +94,7 @@ def due(schedules: Iterable[Any], after: dt.datetime, until: dt.datetime) -> lis
         found: list[dt.datetime] = []
         start = after
         while True:  # a schedule gives a limited number at a time
-            more = [t for t in await cron.get_dates(n=PAGE, start=start, end=until) if t > start]
+            more = [t for t in await cron.get_dates(n=DATES, start=start, end=until) if t > start]
             if not more:
                 return found
             found += more
@@ -113,22 +115,13 @@ def _runs(
     from prefect.client.schemas.sorting import FlowRunSort
 
     wanted = {"expected_start_time": {"before_": until}, "state": {"type": types}}
-    runs = _pages(
+    runs = pages(
         client.read_flow_runs,
         deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [deployment]}}),
         flow_run_filter=FlowRunFilter.model_validate(wanted),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
     )
     return (run for run in runs if run.auto_scheduled or TAG in run.tags)
-
-
-def _pages(read: Callable[..., list[Any]], **wanted: Any) -> Iterator[Any]:
-    """All that the server has of something: it gives a page at a time."""
-    for offset in count(0, PAGE):
-        page = read(**wanted, limit=PAGE, offset=offset)
-        yield from page
-        if len(page) < PAGE:
-            return
 
 
 def _start(client: Any, deployment: UUID, time: dt.datetime) -> None:
@@ -169,10 +162,12 @@ def main() -> int:
     if url is None:
         print("there is no server: name it in RESTOCK_PREFECT__API_URL", file=sys.stderr)
         return 2
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        settled = catch_up(client, declared, settings.prefect.catch_up, dt.datetime.now(dt.UTC))
+    try:
+        with connected(url) as client:
+            settled = catch_up(client, declared, settings.prefect.catch_up, dt.datetime.now(dt.UTC))
+    except ConnectionError as error:
+        print(error, file=sys.stderr)
+        return 2
     for one in settled:
         for time in one.started:
             print(f"{one.deployment}: runs for {time:%Y-%m-%d %H:%M} UTC, which was missed")

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from restock.infra.deployments import (
     read_automation,
 )
 from restock.infra.markets import load_markets
+from restock.infra.prefect_client import connected, deployments, pages
 from restock.infra.prefect_env import configure
 from restock.infra.processes import python
 from restock.infra.settings import SettingsError, load_settings
@@ -34,14 +36,11 @@ SCHEDULED_SECONDS = 90.0
 OTHER_FLOWS = "a folder that is not about every market is applied with --other-flows"
 
 
-def deploy(folder: Path, declared: PrefectFile) -> list[str]:
+def deploy(client: Any, folder: Path, declared: PrefectFile) -> list[str]:
     """Apply what was checked. Returns the names of the deployments, ``FLOW/NAME``.
 
     Raises DeploymentsError when Prefect refuses, or schedules nothing.
     """
-    from prefect.client.orchestration import get_client
-
-    client = get_client(sync_client=True)
     make_pools(client, pools_of(folder, declared))
     command = python(
         *("prefect", "--no-prompt", "deploy", "--all"),
@@ -50,25 +49,10 @@ def deploy(folder: Path, declared: PrefectFile) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     if done.returncode:
         raise DeploymentsError(f"prefect deploy failed:\n{done.stdout}{done.stderr}")
-    ids = _ids(client)
+    ids = {name: str(one.id) for name, one in deployments(client).items()}
     for path in automation_files(folder):
         _install(client, read_automation(path, ids))
     return _wait_for_runs(client, declared)
-
-
-def _dry_run(folder: Path, declared: PrefectFile) -> str:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        return text(changes(client, folder, declared))
-
-
-def _ids(client: Any) -> dict[str, str]:
-    """``FLOW/NAME`` → id of every deployment on the server."""
-    return {
-        f"{client.read_flow(one.flow_id).name}/{one.name}": str(one.id)
-        for one in client.read_deployments()
-    }
 
 
 def _install(client: Any, about: dict[str, Any]) -> None:
@@ -103,33 +87,42 @@ def _wait_for_runs(client: Any, declared: PrefectFile) -> list[str]:
 
     One that somebody has switched off in the pages is not waited for.
     """
-    from prefect.client.schemas.filters import FlowRunFilter
-
-    names = {UUID(id): name for name, id in _ids(client).items()}
     scheduled = {one.name for one in declared.scheduled}
+    there = deployments(client)
     missing = {
-        one.id
-        for one in client.read_deployments()
+        one.id: name
+        for name, one in there.items()
         if one.name in scheduled and not one.paused and any(s.active for s in one.schedules)
     }
-    waiting = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
     until = time.monotonic() + SCHEDULED_SECONDS
-    while missing := missing - {
-        run.deployment_id for run in client.read_flow_runs(flow_run_filter=waiting)
-    }:
+    while missing := _without_runs(client, missing):
         if time.monotonic() > until:
-            late = sorted(names[id] for id in missing)
+            late = sorted(missing.values())
             raise DeploymentsError(
                 f"the server has scheduled no run of {', '.join(late)}: look into its "
                 "log, and try `restock doctor` (sqlalchemy 2.1 is one known cause)"
             )
         time.sleep(0.5)
     ours = {one.name for one in declared.deployments}
-    return sorted(name for name in names.values() if name.partition("/")[2] in ours)
+    return sorted(name for name, one in there.items() if one.name in ours)
+
+
+def _without_runs(client: Any, names: Mapping[UUID, str]) -> dict[UUID, str]:
+    """Those of some deployments that no run is scheduled of."""
+    from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
+
+    runs = pages(
+        client.read_flow_runs,
+        deployment_filter=DeploymentFilter.model_validate({"id": {"any_": list(names)}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}}),
+    )
+    scheduled = {run.deployment_id for run in runs}
+    return {id: name for id, name in names.items() if id not in scheduled}
 
 
 def main() -> int:
-    """Exit 0 when everything is applied, 1 when Prefect did not take it, 2 when it is wrong."""
+    """Exit 0 when everything is applied, 1 when Prefect did not take it, 2 when it is wrong or
+    there is no server."""
     parser = argparse.ArgumentParser(prog="python -m restock.infra.deploy")
     parser.add_argument("--check", action="store_true", help="check only, needs no server")
     parser.add_argument(
@@ -161,12 +154,14 @@ def main() -> int:
         print("there is no server: name it in RESTOCK_PREFECT__API_URL", file=sys.stderr)
         return 2
     try:
-        print(
-            _dry_run(folder, declared) if arguments.dry_run else "\n".join(deploy(folder, declared))
-        )
-    except DeploymentsError as error:
+        with connected(url) as client:
+            if arguments.dry_run:
+                print(text(changes(client, folder, declared)))
+            else:
+                print(*deploy(client, folder, declared), sep="\n")
+    except (DeploymentsError, ConnectionError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, DeploymentsError) else 2
     return 0
 
 

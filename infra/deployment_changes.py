@@ -17,6 +17,7 @@ from restock.infra.deployments import (
     automation_files,
     read_automation,
 )
+from restock.infra.prefect_client import deployments, pages
 from restock.infra.work_pools import pools_of
 
 Kind = Literal["pool", "deployment", "automation"]
@@ -50,7 +51,7 @@ def changes(client: Any, folder: Path, declared: PrefectFile) -> list[Change]:
 
     declared: what ``check`` has returned for the folder.
     """
-    there = {f"{client.read_flow(one.flow_id).name}/{one.name}": one for one in _all(client)}
+    there = deployments(client)
     return [
         *_pools(client, folder, declared),
         *_deployments(there, declared),
@@ -68,16 +69,8 @@ def text(found: list[Change]) -> str:
     return "\n".join([*lines, ", ".join(f"{count} {state}" for state, count in counts.items())])
 
 
-def _all(client: Any) -> list[Any]:
-    """Every deployment of the server, which answers with 200 at most at a time."""
-    found: list[Any] = []
-    while page := client.read_deployments(limit=200, offset=len(found)):
-        found += page
-    return found
-
-
 def _pools(client: Any, folder: Path, declared: PrefectFile) -> list[Change]:
-    there = {pool.name: pool for pool in client.read_work_pools()}
+    there = {pool.name: pool for pool in pages(client.read_work_pools)}
     wanted = pools_of(folder, declared)
     found = []
     for name in sorted(there.keys() | wanted.keys()):
@@ -203,8 +196,11 @@ def _schedule(cron: Any, active: bool) -> dict[str, Any]:
 
 def _automations(client: Any, folder: Path, ids: Mapping[str, str]) -> list[Change]:
     there: dict[str, list[dict[str, Any]]] = {}
-    answer = client.request("POST", "/automations/filter", json={"limit": 200})
-    for one in answer.json():
+
+    def read(**page: int) -> list[dict[str, Any]]:
+        return client.request("POST", "/automations/filter", json=page).json()
+
+    for one in pages(read):
         there.setdefault(one["name"], []).append(one)
     names = {id: name for name, id in ids.items()}
     found = {name: Change("automation", name, "only on the server") for name in there}

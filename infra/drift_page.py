@@ -108,12 +108,6 @@ def read_state(store: Store, market: str) -> MarketWatch | None:
         return None
 
 
-def address(store: Store, key: str) -> str:
-    """Where people find an object: its path on this machine, or its address."""
-    path = store.local(key)
-    return str(path) if path else f"{store.uri}/{key}"
-
-
 def _state_key(market: str) -> str:
     if not re.fullmatch(MARKET_PATTERN, market):
         raise ValueError(f"{market!r} is no market code: 2 to 8 capital letters")

@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from restock.evaluation.experiments import Analysis, Effect
 from restock.infra import experiment_charts
-from restock.infra.drift_page import address, pages
+from restock.infra.addresses import address
+from restock.infra.drift_page import pages
 from restock.infra.experiment_result import ExperimentResult
 from restock.infra.store import Store
 

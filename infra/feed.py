@@ -41,8 +41,8 @@ def take_in(
             as_of=as_of,
             reading=reading,
             country_names=declared.feed_names,
-            time_zones={code: market.time_zone for code, market in declared.items()},
-            rates={code: market.rate for code, market in declared.items()},
+            time_zones=declared.time_zones,
+            rates=declared.rates,
         )
     wanted = list(markets) if markets else None
     if group is not None:

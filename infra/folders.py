@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from restock.infra.store import NotFound, Store, StoreError, check_key
 
 CONTENTS = "contents.json"
-CHUNK_BYTES = 1 << 20
 
 
 class File(BaseModel):
@@ -112,12 +111,14 @@ def open_folder(store: Store, key: str, cache: Path) -> Path:
 def open_file(store: Store, key: str, file: File, cache: Path) -> Path:
     """A stored file on this node, the store's own or fetched once into the cache, checked.
 
-    The cache is by hash. NotFound; StoreError when the store holds something else.
+    The cache is by hash; a file of a local store is checked by size. NotFound; StoreError when
+    the store holds something else.
     """
     local = store.local(key)
     if local is not None:
         if not local.is_file():
             raise NotFound(f"there is no {key} in {store.uri}")
+        _check_size(local, file)
         return local
     target = cache / "files" / file.sha256
     if target.is_file():
@@ -142,11 +143,14 @@ def _fetch_file(store: Store, key: str, file: File, path: Path) -> None:
 
 def _check_local(store: Store, key: str, local: Path) -> Path:
     for name, file in _require(store, key).files.items():
-        path = local / name
-        size = path.stat().st_size if path.is_file() else None
-        if size != file.size:
-            raise StoreError(f"{path} is damaged: {size} bytes, not {file.size}")
+        _check_size(local / name, file)
     return local
+
+
+def _check_size(path: Path, file: File) -> None:
+    size = path.stat().st_size if path.is_file() else None
+    if size != file.size:
+        raise StoreError(f"{path} is damaged: {size} bytes, not {file.size}")
 
 
 def _fetch(store: Store, key: str, target: Path, temporary: Path) -> None:

@@ -2,7 +2,8 @@
 
 from markupsafe import Markup
 
-from restock.infra.drift_page import HEALTH, address, pages
+from restock.infra.addresses import address
+from restock.infra.drift_page import HEALTH, pages
 from restock.infra.health import LIGHTS, Health, MarketHealth
 from restock.infra.store import Blob, Conflict, NotFound, Store
 from restock.infra.watch_charts import sparkline

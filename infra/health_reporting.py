@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from restock.infra import health_page
+from restock.infra.addresses import link
 from restock.infra.alerting import alerts_of, deliver, raise_alerts
 from restock.infra.champions import rollback
 from restock.infra.health import Health, LastAlert, MarketHealth, Retrained, RolledBack
@@ -19,7 +20,6 @@ from restock.infra.settings import Settings
 from restock.infra.standing import Stands
 from restock.infra.store import Conflict, Store, StoreError
 from restock.infra.tracking import point_champion
-from restock.infra.watch_reporting import link
 from restock.monitoring.findings import Finding
 from restock.monitoring.policy import ResponsePolicy
 

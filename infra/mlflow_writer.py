@@ -1,11 +1,12 @@
 """Writes a job into MLflow: runs, batches of metrics, versions, aliases. Idempotent."""
 
+import hashlib
 import json
 import math
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "restock"
 TOKEN, MARKET, IDENTITY, MADE = "run_token", "market", "identity", "made"
+WHOLE = "content"
+"""Tag of a run, written last: the digest of all that was written into it."""
 _PARENT = "mlflow.parentRunId"
-_BATCH = 100  # of params or tags; MLflow takes 1000 metrics
+_BATCH, _METRICS = 99, 8 * 99  # MLflow takes 100 params, 100 tags and 1000 of all, WHOLE included
 _LONGEST = 5000
 _About = JobRecord | PartRecord
 
@@ -73,7 +76,8 @@ class Writer:
     def write(self, record: JobRecord) -> str:
         """Write everything that is not there yet; returns the id of the parent run.
 
-        Raises OutOfTime, or whatever MLflow raises; then the same call later goes on.
+        Raises OutOfTime, or whatever MLflow raises; then the same call later goes on: what is
+        whole already is left as it is, so that each call gets further.
         """
         experiment = self.experiment()
         known = self._runs_of(experiment, record.run_token)
@@ -139,27 +143,35 @@ class Writer:
         """Params, metrics, tags and files. The times are the record's: twice is once."""
         from mlflow.entities import Metric, Param, RunTag
 
+        whole = _digest(place, about, files)
+        if run.data.tags.get(WHOLE) == whole:
+            return
         run_id, at = run.info.run_id, place.record.ended_ms
+        self._put_files(run_id, files)
         params = [Param(key, value[:_LONGEST]) for key, value in about.params.items()]
         tags = [
             RunTag(key, value[:_LONGEST]) for key, value in {**about.tags, **place.tags}.items()
         ]
         metrics = [Metric(key, value, at, 0) for key, value in about.metrics.items()]
-        self.client.log_batch(run_id, metrics, params[:_BATCH], tags[:_BATCH])
-        for start in range(_BATCH, max(len(params), len(tags)), _BATCH):
-            end = start + _BATCH
-            self.client.log_batch(run_id, [], params[start:end], tags[start:end])
-        if files:
-            with tempfile.TemporaryDirectory() as folder:
-                for name, text in files.items():
-                    path = Path(folder, name)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(text, encoding="utf-8")
-                self.client.log_artifacts(run_id, folder)
+        *most, last = _batches(metrics, params, tags)
+        for some in most:
+            self.client.log_batch(run_id, *some)
+        self.client.log_batch(run_id, last[0], last[1], [*last[2], RunTag(WHOLE, whole)])
+
+    def _put_files(self, run_id: str, files: Mapping[str, str]) -> None:
+        if not files:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            self.client.log_artifacts(run_id, folder)
 
     def _end(self, run: "Run", failed: bool, record: JobRecord) -> None:
         status = "FAILED" if failed else "FINISHED"
-        self.client.set_terminated(run.info.run_id, status, record.ended_ms)
+        if (run.info.status, run.info.end_time) != (status, record.ended_ms):
+            self.client.set_terminated(run.info.run_id, status, record.ended_ms)
 
     def _model_files(self, record: NightRecord) -> dict[str, str]:
         """One folder per model: many markets' versions may share it.
@@ -190,30 +202,34 @@ class Writer:
             model.name: model.aliases
             for model in _all_pages(self.client.search_registered_models, "name LIKE 'restock-%'")
         }
-        known = self._versions_of({version.identity for _, version in wanted})
+        # One question for all that earlier calls made of this record, so that this one gets
+        # further; then one for each identity, which an earlier night may have registered.
+        known, asked = self._versions(TOKEN, record.run_token), set[str]()
         for market, version in wanted:
             self._in_time()
-            name = registered_name(market)
+            name, identity = registered_name(market), version.identity
+            if (name, identity) not in known and identity not in asked:
+                known |= self._versions(IDENTITY, identity)
+                asked.add(identity)
             if name not in aliases:
                 self.client.create_registered_model(
                     name, {MARKET: market}, f"What {market} is offered"
                 )
                 aliases[name] = {}
-            number = known.get((name, version.identity)) or self._version(
+            number = known.get((name, identity)) or self._version(
                 record, version, name, parent, children[market]
             )
             before = str(aliases[name].get(version.role, ""))
             if before != number and not (before and self._is_newer(name, before, record)):
                 self.client.set_registered_model_alias(name, version.role, number)
 
-    def _versions_of(self, identities: Iterable[str]) -> dict[tuple[str, str], str]:
-        known = {}
-        for identity in sorted(set(identities)):
-            for found in _all_pages(
-                self.client.search_model_versions, f"tags.{IDENTITY} = '{identity}'"
-            ):
-                known[found.name, identity] = str(found.version)
-        return known
+    def _versions(self, tag: str, value: str) -> dict[tuple[str, str], str]:
+        """Those with a tag: registered name and identity → number."""
+        search = self.client.search_model_versions
+        return {
+            (found.name, found.tags[IDENTITY]): str(found.version)
+            for found in _all_pages(search, f"tags.{tag} = '{value}'")
+        }
 
     def _version(
         self, record: NightRecord, version: VersionRecord, name: str, parent: "Run", child: str
@@ -250,6 +266,22 @@ class Writer:
 
 def _model_folder(version: VersionRecord) -> str:
     return f"models/{version.model or version.identity}"
+
+
+def _digest(place: _Place, about: _About, files: Mapping[str, str]) -> str:
+    """Of all that belongs in a run, its time included."""
+    parts = [about.model_dump_json(), dict(files), dict(place.tags), place.record.ended_ms]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _batches(
+    metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[Any]
+) -> Iterator[tuple[Sequence[Any], Sequence[Any], Sequence[Any]]]:
+    """As much as MLflow takes at once; all are looked at together, so that most runs are one."""
+    each = (metrics, _METRICS), (params, _BATCH), (tags, _BATCH)
+    for at in range(max(math.ceil(len(some) / most) for some, most in each)):
+        first, second, third = (some[at * most : (at + 1) * most] for some, most in each)
+        yield first, second, third
 
 
 def _all_pages(search: Any, query: str) -> Iterable[Any]:

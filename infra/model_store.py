@@ -52,12 +52,6 @@ def open_model(ref: ModelRef, settings: Settings | None = None) -> Recommender[A
     return load(_folder(ref, settings))
 
 
-def open_card(ref: ModelRef, settings: Settings | None = None) -> dict[str, Any]:
-    """The card that the model was stored with."""
-    card: dict[str, Any] = json.loads((_folder(ref, settings) / CARD).read_text("utf-8"))
-    return card
-
-
 def _folder(ref: ModelRef, settings: Settings | None) -> Path:
     settings = settings or load_settings()
     return open_folder(open_store(ref.store, settings), ref.key, settings.cache)

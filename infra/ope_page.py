@@ -7,7 +7,8 @@ import math
 
 from markupsafe import Markup
 
-from restock.infra.drift_page import address, pages
+from restock.infra.addresses import address
+from restock.infra.drift_page import pages
 from restock.infra.ope_charts import Line, intervals
 from restock.infra.ope_result import Answer, OpeResult, Worth
 from restock.infra.store import Store

@@ -10,8 +10,7 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -240,12 +239,3 @@ def status(settings: Settings) -> dict[str, bool]:
         and (name not in paths or answers(f"{running[name].url}{paths[name]}"))
         for name in (SERVER, WORKER, MLFLOW)
     }
-
-
-@contextmanager
-def standing_platform(settings: Settings, **options: Any) -> Iterator[PlatformState]:
-    """``up`` for the time of a context, and ``down`` whatever happens in it."""
-    try:
-        yield up(settings, **options)
-    finally:
-        down(settings)

@@ -194,9 +194,14 @@ def rows_file(store: Store, manifest: Manifest, settings: Settings | None = None
 
     NotFound when it is gone; StoreError when its size, or the hash of a fetched one, is wrong.
     """
-    cache = (settings or load_settings()).cache
+    cache, market = (settings or load_settings()).cache, manifest.market
     file = File(size=manifest.size, sha256=manifest.sha256)
-    return open_file(store, _key(manifest.market, manifest.token, manifest.file), file, cache)
+    try:
+        return open_file(store, _key(market, manifest.token, manifest.file), file, cache)
+    except NotFound:
+        raise
+    except StoreError as error:
+        raise StoreError(f"{error}; restock rollback --market {market} leaves it") from error
 
 
 def read_customer(

@@ -1,10 +1,10 @@
 """Where people read about a night: the report in the store, tables and a link in Prefect."""
 
 import json
-from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from restock.infra.addresses import address, link
 from restock.infra.night import MarketOutcome, Night
 from restock.infra.report import METRICS, estimate, render, summary_rows, with_origin
 from restock.infra.store import Store
@@ -15,9 +15,7 @@ FOLDER = "reports"
 def keep_report(store: Store, night: Night) -> Night:
     """Write the HTML page and the record as JSON; returns the night with the page's address."""
     key = f"{FOLDER}/{night.token}/report.html"
-    path = store.local(key)
-    address = str(path) if path else f"{store.uri}/{key}"
-    night = night.model_copy(update={"report": address})
+    night = night.model_copy(update={"report": address(store, key)})
     store.put(key, render(night).encode())
     store.put(f"{FOLDER}/{night.token}/night.json", night.model_dump_json(indent=1).encode())
     return night
@@ -35,8 +33,9 @@ def show_in_prefect(night: Night) -> None:
         table=summary_rows(night),
         description=f"What happened in each market in the night before {night.as_of}.",
     )
-    link = night.report if "://" in night.report else Path(night.report).as_uri()
-    create_link_artifact(key="retrain-report", link=link, link_text="Report of the night")
+    create_link_artifact(
+        key="retrain-report", link=link(night.report), link_text="Report of the night"
+    )
     for outcome in night.markets:
         if outcome.leaderboard:
             create_markdown_artifact(

@@ -4,10 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 
 from jinja2 import Environment
 
+from restock.infra.addresses import address, link
 from restock.infra.night import Estimate
 from restock.infra.report import METRICS, bar, estimate
 from restock.infra.search_charts import bars, curve, waterfall
@@ -30,14 +30,17 @@ KINDS = {
 }
 
 
-def keep_report(store: Store, result: SearchResult) -> SearchResult:
-    """Write the HTML page and the record as JSON; returns the result with the page's address."""
+def put_page(store: Store, result: SearchResult) -> SearchResult:
+    """Write the HTML page; returns the result with its address."""
     key = f"{FOLDER}/{result.token}.html"
-    path = store.local(key)
-    result = result.model_copy(update={"report": str(path) if path else f"{store.uri}/{key}"})
+    result = result.model_copy(update={"report": address(store, key)})
     store.put(key, render(result).encode())
-    store.put(f"{FOLDER}/{result.token}.json", result.model_dump_json(indent=1).encode())
     return result
+
+
+def put_result(store: Store, result: SearchResult) -> None:
+    """Write the record: from here on the search is done."""
+    store.put(f"{FOLDER}/{result.token}.json", result.model_dump_json(indent=1).encode())
 
 
 def read_result(store: Store, token: str) -> SearchResult | None:
@@ -57,8 +60,9 @@ def show_in_prefect(result: SearchResult) -> None:
         table=summary_rows(result),
         description=f"What the search before {result.as_of} found in each market.",
     )
-    link = result.report if "://" in result.report else Path(result.report).as_uri()
-    create_link_artifact(key="search-report", link=link, link_text="Report of the search")
+    create_link_artifact(
+        key="search-report", link=link(result.report), link_text="Report of the search"
+    )
 
 
 def render(result: SearchResult) -> str:

@@ -138,8 +138,7 @@ class SearchResult(Record):
     because: the alert that asked for it; None for a search that was simply due.
 
     left_out: family → why it was not searched; notes: what a reader has to know (a GPU family
-    that ran on CPUs). curve: over all markets, on the selection windows. plans: markets whose
-    plan could not be written, and why.
+    that ran on CPUs). curve: over all markets, on the selection windows.
     """
 
     schema_version: Literal[1] = 1

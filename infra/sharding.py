@@ -151,7 +151,9 @@ class Workers:
         threads = client.nthreads()
         self.slots = [worker for worker in sorted(threads) for _ in range(threads[worker])]
         if not self.slots:
-            raise ValueError("there is no Dask worker: start some with dask worker HOST:PORT")
+            raise ValueError(
+                "there is no Dask worker: start some with restock workers --runner dask://HOST:PORT"
+            )
 
     def submit(
         self, work: Callable[..., Any], *arguments: Any, slot: int | None = None

@@ -9,13 +9,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from restock.infra.mlflow_writer import Writer
+from restock.infra.mlflow_writer import OutOfTime, Writer
 from restock.infra.settings import Settings
 from restock.infra.store import Conflict, NotFound, Store, open_store
 from restock.infra.tracking_records import JobRecord, TrackedJob
@@ -23,8 +23,6 @@ from restock.infra.tracking_records import JobRecord, TrackedJob
 if TYPE_CHECKING:
     from restock.infra.deciding import Decided
     from restock.infra.night import Night
-    from restock.infra.search_result import SearchResult
-    from restock.tuning.trials import Outcome
 
 FOLDER = "spool/tracking"
 SECONDS = 120.0
@@ -37,8 +35,6 @@ _LIMITS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-
-_REFUSED = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 
 _one_at_a_time = threading.RLock()  # the database may still be created in the background
 
@@ -71,15 +67,6 @@ def track_night(night: "Night", decided: "Decided", settings: Settings) -> Track
     return track(night_record(night, decided), settings)
 
 
-def track_search(
-    result: "SearchResult", outcomes: Sequence["Outcome"], settings: Settings
-) -> Tracked:
-    """Write a search with all its trials, or spool it."""
-    from restock.infra.search_tracking import search_record
-
-    return track(search_record(result, outcomes), settings)
-
-
 def track(
     record: JobRecord,
     settings: Settings,
@@ -92,14 +79,11 @@ def track(
     seconds: most that MLflow may take for all of it. Does not raise for MLflow's sake.
     """
     store = store or open_store(settings=settings)
-    key = _spool(store, record)  # first: a crash from here on loses nothing
+    key = spool(store, record)  # first: a crash from here on loses nothing
     deadline = time.monotonic() + seconds
     run_ids = _write_waiting(store, settings, deadline)
-    others = len([run_id for done, run_id in run_ids.items() if done != key])
-    run_id = run_ids.get(key)
-    if run_id is None:
-        logger.warning("tracking waits in the store as %s", key)
-    return Tracked(run_id, others)
+    run_id = run_ids.pop(key, None)
+    return Tracked(run_id, len(run_ids))
 
 
 def catch_up(settings: Settings, store: Store | None = None, *, seconds: float = SECONDS) -> int:
@@ -121,8 +105,12 @@ def point_champion(settings: Settings, market: str, publication: str) -> bool:
         return False
 
 
-def _spool(store: Store, record: JobRecord) -> str:
-    """Keys sort by time. The same job again replaces its own record."""
+def spool(store: Store, record: JobRecord) -> str:
+    """Leave a record in the store, for this job or the next one to write; its key.
+
+    The same job again replaces its own record.
+    """
+    # keys sort by time
     key = f"{FOLDER}/{record.made:%Y%m%dT%H%M%S}-{record.run_token}.json"
     for entry in store.list(FOLDER):
         if entry.key.endswith(f"-{record.run_token}.json") and entry.key != key:
@@ -132,7 +120,10 @@ def _spool(store: Store, record: JobRecord) -> str:
 
 
 def _write_waiting(store: Store, settings: Settings, deadline: float) -> dict[str, str]:
-    """Write records until one fails; returns the run of each that was written."""
+    """Write records, oldest first, while MLflow answers; returns the run of each written one.
+
+    A record that fails for a reason of its own does not hold up the newer ones.
+    """
     written: dict[str, str] = {}
     with _one_at_a_time, _bounded(settings):
         for entry in store.list(FOLDER):
@@ -144,12 +135,26 @@ def _write_waiting(store: Store, settings: Settings, deadline: float) -> dict[st
                 logger.warning("MLflow at %s: %s", settings.tracking_uri, _short(error))
                 logger.debug("tracking failed", exc_info=True)
                 store.delete(f"{entry.key}.claim")
-                if getattr(error, "error_code", "") in _REFUSED:
-                    continue  # this record is at fault; the others may still be taken
-                break
+                if isinstance(error, OutOfTime) or not _answers(settings, deadline):
+                    break
+                continue
             store.delete(entry.key)
             store.delete(f"{entry.key}.claim")
+    if waiting := [one.key for one in store.list(FOLDER) if one.key.endswith(".json")]:
+        logger.warning("tracking waits in the store: %s", ", ".join(waiting))
     return written
+
+
+def _answers(settings: Settings, deadline: float) -> bool:
+    """Whether MLflow is there, and there is time to ask it."""
+    if time.monotonic() > deadline:
+        return False
+    try:
+        Writer(settings).experiment()
+    except Exception as error:
+        logger.debug("MLflow at %s: %s", settings.tracking_uri, _short(error))
+        return False
+    return True
 
 
 def _claim(store: Store, key: str) -> JobRecord | None:

@@ -3,10 +3,10 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from restock.infra.addresses import address, link
 from restock.infra.alerting import deliver, raise_alerts
-from restock.infra.drift_page import FOLDER, address, read_state
+from restock.infra.drift_page import FOLDER, read_state
 from restock.infra.ingestion import Ingested
 from restock.infra.markets import Markets
 from restock.infra.store import Store
@@ -80,8 +80,3 @@ def show_in_prefect(store: Store, watch: Watch) -> None:
                 link=link(address(store, one.page)),
                 link_text=f"{one.market}: {one.state}",
             )
-
-
-def link(place: str) -> str:
-    """An address that a browser opens."""
-    return place if "://" in place else Path(place).as_uri()

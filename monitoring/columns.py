@@ -18,7 +18,6 @@ from restock.kernels.two_samples import ks_distance
 from restock.monitoring.findings import Record
 
 MOST_LEVELS = 100
-OTHER_LEVELS = "all other levels"
 Table = pd.DataFrame | Mapping[str, Any]
 
 

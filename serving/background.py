@@ -45,7 +45,7 @@ def main(markets: Sequence[str]) -> int:
         _check(store, settings, markets)
         scratch = tempfile.TemporaryDirectory(prefix="serving-", dir=_made(settings.cache))
         journal = _made(settings.home / "serving" / "journal")
-    except (SettingsError, MarketsError, StoreError, ValueError, OSError) as error:
+    except (SettingsError, MarketsError, StoreError, ImportError, ValueError, OSError) as error:
         Refused(why=str(error)).say()
         return 2
     with scratch:

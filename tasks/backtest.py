@@ -112,6 +112,7 @@ def finish(
     )
     result = backtest_store.put_page(store, result, render(result))
     if not result.failed:  # else the same command tries again what failed
+        tracking.spool(store, backtest_record(result))  # first: what is done is not done again
         backtest_store.put_result(store, result)
     return result
 
@@ -126,6 +127,6 @@ def report(result: BacktestResult) -> None:
 
 
 @task(name="track", cache_policy=NO_CACHE, task_run_name="track in MLflow")
-def track(result: BacktestResult) -> None:
-    """Write the backtest to MLflow, or to the spool while MLflow is away."""
-    tracking.track(backtest_record(result), load_settings())
+def track() -> None:
+    """Write what waits to MLflow: this backtest, and what jobs before it left."""
+    tracking.catch_up(load_settings())

@@ -154,11 +154,15 @@ def decide(run: SearchRun, searched: Searched) -> SearchResult:
 
 
 @task(name="report", cache_policy=NO_CACHE, task_run_name="report")
-def report(result: SearchResult) -> SearchResult:
+def report(result: SearchResult, searched: Searched) -> SearchResult:
     """Write the report and show it in Prefect; from here on the search is done."""
-    store = open_store(settings=load_settings())
-    result = search_report.keep_report(store, result)
-    search_store.clear_kept(store, result.token)
+    store, search = open_store(settings=load_settings()), searched.search
+    result = search_report.put_page(store, result)
+    # Before the result, which nobody works on again. The search knows all outcomes that counted:
+    # the journal has a step that was taken apart twice, and what was not begun not at all.
+    tracking.spool(store, search_record(result, [*search.outcomes, *search.reported]))
+    search_report.put_result(store, result)
+    clear(result)
     try:
         search_report.show_in_prefect(result)
     except Exception:
@@ -167,11 +171,11 @@ def report(result: SearchResult) -> SearchResult:
 
 
 @task(name="track", cache_policy=NO_CACHE, task_run_name="track in MLflow")
-def track(result: SearchResult, searched: Searched) -> None:
-    """Write the search to MLflow, or to the spool while MLflow is away."""
-    search = searched.search
-    tracking.track(search_record(result, [*search.outcomes, *search.reported]), load_settings())
-    settings = load_settings()
-    batches = search_store.get_finished(open_store(settings=settings), result.token)
-    outcomes = [outcome for one in batches for done in one.done for outcome in done.outcomes]
-    tracking.track_search(result, outcomes, settings)
+def track() -> None:
+    """Write what waits to MLflow: this search, and what jobs before it left."""
+    tracking.catch_up(load_settings())
+
+
+def clear(result: SearchResult) -> None:
+    """Remove what is of no use once a search is done; it may have been killed before that."""
+    search_store.clear_kept(open_store(settings=load_settings()), result.token)

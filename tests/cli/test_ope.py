@@ -88,7 +88,7 @@ def test_a_refusal_is_an_answer_with_its_reason_and_exit_1(invoke: Invoke) -> No
         (["--plan", "popular", "--reward", "love"], "there are click, order, revenue"),
         (["--plan", "popular", "--markets", "fr"], "no market code"),
         (["--plan", "popular", "--markets", "DE"], "they are of FR, 2024-09-0"),
-        (["--plan", "popular", "--from", "soon"], "write it as 2011-11-01"),
+        (["--plan", "popular", "--from", "soon"], "write it as 2011-12-01"),
         (["--plan", "popular", "--from", "2024-10-02", "--to", "2024-10-01"], "no day is left"),
         (["--plan", "popular", "--exposures", "nowhere.csv"], "there is no such file"),
         (["--plan", "popular", "--eligibility", "nowhere.csv"], "no eligibility table"),

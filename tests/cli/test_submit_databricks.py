@@ -14,6 +14,7 @@ from contracts.databricks import TOKEN, Workspace, workspace
 from contracts.nights import published, write_orders
 
 from restock.cli.elsewhere import check
+from restock.cli.nodes import nodes
 from restock.cli.output import BadUsage
 from restock.dataset import load_sample
 from restock.infra.store import open_store
@@ -90,6 +91,11 @@ def test_a_run_outlives_the_command_that_is_interrupted_or_detached(at: Workspac
     out, _ = followed.communicate(timeout=120)
     assert followed.returncode not in (0, 2)
     assert "The run goes on; databricks jobs cancel-run 42 ends it." in out
+    for_machines = restock("--json", "retrain")  # its number is known while it runs
+    assert for_machines.stderr
+    assert for_machines.stderr.readline() == "run 43 of restock-retrain\n"
+    for_machines.kill()
+    assert for_machines.communicate(timeout=120)[0] == ""
 
 
 @pytest.mark.unit
@@ -143,6 +149,19 @@ def test_what_cannot_run_there_is_told_before_a_cluster_starts(
 def test_what_is_right_may_go(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     check(words.split())
+
+
+@pytest.mark.unit
+def test_files_of_settings_are_told_before_a_cluster_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESTOCK_STORAGE", "azure://shop/restock")
+    monkeypatch.setenv("RESTOCK_MLFLOW__TLS_CA_FILE", "/home/me/ca.pem")
+    with pytest.raises(BadUsage, match="RESTOCK_MLFLOW__TLS_CA_FILE is /home/me/ca.pem"):
+        check(["retrain"])
+    with pytest.raises(BadUsage, match="RESTOCK_MLFLOW__TLS_CA_FILE is /home/me/ca.pem"):
+        nodes("tls://10.0.0.1:8786", "databricks")
 
 
 @pytest.mark.unit

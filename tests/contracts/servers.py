@@ -1,9 +1,12 @@
-"""A real Prefect server for tests."""
+"""A real Prefect server for tests, and the whole platform."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from restock.infra.platform import down, up
+from restock.infra.platform_state import PlatformState
 from restock.infra.prefect_env import environment
 from restock.infra.prefect_server import serve, wait_for
 from restock.infra.processes import Service, free_port, stop
@@ -21,3 +24,12 @@ def serving(settings: Settings) -> Iterator[Service]:
         yield server
     finally:
         stop([server])
+
+
+@contextmanager
+def standing_platform(settings: Settings, **options: Any) -> Iterator[PlatformState]:
+    """``up`` for the time of a context, and ``down`` whatever happens in it."""
+    try:
+        yield up(settings, **options)
+    finally:
+        down(settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.servers import standing_platform
 from contracts.watched import finding
 
 from restock.infra import platform, prefect_server
@@ -65,7 +66,7 @@ def state(settings: Settings, folder: Path) -> Iterator[PlatformState]:
     before = os.environ.get("RESTOCK_RUNNER")
     os.environ["RESTOCK_RUNNER"] = "threads"
     try:
-        with platform.standing_platform(settings, folder=folder, every_market=False) as state:
+        with standing_platform(settings, folder=folder, every_market=False) as state:
             url, home = f"{state.services[SERVER].url}/api", settings.home / "prefect"
             with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
                 yield state

@@ -135,9 +135,11 @@ def test_a_killed_search_goes_on_where_it_stood(
     assert {key: after[key] for key in before} == before
     again = set(works(store, after.keys() - before.keys()))
     assert again and not again & set(works(store, before))
-    # what is done is shown again, and nothing is run
+    # what is done is shown again, nothing is run, and what a kill at the end has left is removed
+    store.put(f"searches/{token}/kept/left.npz", b"scorecards")
     assert plans(searched("cut", "--resume", token, "--json")) == plans(whole)
     assert finished(store, token) == after
+    assert not store.list(f"searches/{token}/kept")
 
 
 def test_without_mlflow_the_search_succeeds_and_tracking_waits(

@@ -9,10 +9,11 @@ from contracts.backtested import EVIL
 
 from restock.dataset import simulate
 from restock.evaluation.backtest.running import run_unit
-from restock.infra import backtest_store
+from restock.infra import backtest_store, tracking
 from restock.infra.backtest_analysis import conclude
 from restock.infra.backtest_plan import plan_backtest
 from restock.infra.backtest_report import render
+from restock.infra.backtest_result import BacktestResult
 from restock.infra.backtest_run import BacktestRun
 from restock.infra.backtest_summary import summary_rows
 from restock.infra.backtest_tracking import backtest_record
@@ -23,8 +24,10 @@ from restock.infra.local_store import LocalStore
 from restock.infra.markets import load_markets
 from restock.infra.settings import Settings
 from restock.infra.snapshots import open_snapshot
+from restock.infra.store import Store
 from restock.infra.tracking_records import TrackedJob
 from restock.models import Candidate, FitContext
+from restock.tasks import backtest as tasks
 
 pytestmark = pytest.mark.unit
 
@@ -117,6 +120,26 @@ def test_pieces_come_back_as_they_were_and_give_the_record(
     record = backtest_record(result)
     assert TrackedJob.validate_json(record.model_dump_json()) == record
     assert {part.labels["model"] for part in record.parts} >= {"item_knn (pooled)"}
+
+
+def test_one_that_is_killed_once_its_record_is_there_is_tracked_all_the_same(
+    store: LocalStore, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody works on it again: the next job finds it in the spool."""
+    monkeypatch.setenv("RESTOCK_STORAGE", str(store.root))
+    run, put = planned(store, feed), backtest_store.put_result
+
+    def killed(store: Store, result: BacktestResult) -> None:
+        put(store, result)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backtest_store, "put_result", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.finish.fn(run, [], [], tasks.Clocks.now())
+    assert tasks.known_result(run) is not None
+    (waiting,) = store.list(tracking.FOLDER)
+    record = TrackedJob.validate_json(store.get(waiting.key).data)
+    assert record.run_token == run.token and record.tags["report"].endswith(".html")
 
 
 def test_a_failed_unit_fails_its_markets_and_leaves_the_others(

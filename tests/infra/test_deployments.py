@@ -27,6 +27,7 @@ from restock.infra.deployments import (
 from restock.infra.markets import load_markets
 from restock.infra.prefect_env import environment
 from restock.infra.prefect_server import ask
+from restock.infra.processes import free_port
 from restock.infra.settings import Settings
 
 Edit = Callable[[dict[str, Any]], object]
@@ -151,6 +152,22 @@ def deploy(api: str, settings: Settings, *arguments: str) -> None:
         check=True,
         timeout=180,
     )
+
+
+@pytest.mark.platform
+@pytest.mark.parametrize("module", ["deploy", "catch_up"])
+def test_a_server_that_is_away_is_named(module: str, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/api"
+    done = subprocess.run(
+        [sys.executable, "-m", f"restock.infra.{module}"],
+        env={**os.environ, "RESTOCK_PREFECT__API_URL": url, "RESTOCK_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"the Prefect server {url} does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.platform

@@ -9,7 +9,8 @@ from contracts.publications import Wrapped
 from contracts.watched import AS_OF, EVIL, finding, measure, watched
 
 from restock.infra import watch_charts
-from restock.infra.drift_page import address, keep, keep_state, read_state, render
+from restock.infra.addresses import address
+from restock.infra.drift_page import keep, keep_state, read_state, render
 from restock.infra.incomplete import Incomplete
 from restock.infra.local_store import LocalStore
 from restock.infra.watch import MarketWatch, Watch, summary_rows

@@ -166,6 +166,8 @@ def test_one_file_is_fetched_once_and_checked(store: LocalStore, home: Path) -> 
     (home / "rows").write_bytes(b"rows")
     file = file_of(home / "rows")
     assert open_file(store, "a/rows", file, home / "cache") == store.root / "a" / "rows"
+    with pytest.raises(StoreError, match="rows is damaged: 4 bytes, not 5"):
+        open_file(store, "a/rows", File(size=5, sha256=file.sha256), home / "cache")
     elsewhere = Elsewhere(store)
     for _ in range(2):
         path = open_file(elsewhere, "a/rows", file, home / "cache")

@@ -1,14 +1,16 @@
 """Fitted models in the store: the same fit is stored once."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from contracts.publications import interactions
 
 from restock.infra.local_store import LocalStore
-from restock.infra.model_store import ModelRef, open_card, open_model, put_model
+from restock.infra.model_store import CARD, ModelRef, open_model, put_model
 from restock.infra.store import NotFound, StoreError
 from restock.models import create
 
@@ -18,6 +20,12 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def store(home: Path) -> LocalStore:
     return LocalStore(home / "store")
+
+
+def card(store: LocalStore, ref: ModelRef) -> dict[str, Any]:
+    """What lies beside a model."""
+    found: dict[str, Any] = json.loads(store.get(f"{ref.key}/{CARD}").data)
+    return found
 
 
 def test_an_opened_model_gives_the_same_lists(store: LocalStore) -> None:
@@ -30,7 +38,7 @@ def test_an_opened_model_gives_the_same_lists(store: LocalStore) -> None:
         lists, ours = again.recommend(data.customers, 3), model.recommend(data.customers, 3)
         np.testing.assert_array_equal(lists.items, ours.items)
         np.testing.assert_array_equal(lists.scores, ours.scores)
-        assert open_card(ref) == {"plan": name}
+        assert card(store, ref) == {"plan": name}
 
 
 def test_the_same_fit_is_stored_once_with_its_first_card(
@@ -41,7 +49,7 @@ def test_the_same_fit_is_stored_once_with_its_first_card(
     monkeypatch.setattr(time, "time", lambda: 2e9)  # a zip file may hold the time of writing
     assert put_model(store, create("reorder").fit(interactions()), {"night": 2}) == first
     assert [(entry.key, entry.modified) for entry in store.list()] == before
-    assert open_card(first) == {"night": 1}
+    assert card(store, first) == {"night": 1}
 
 
 def test_another_fit_has_another_name(store: LocalStore) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from contracts.servers import standing_platform
 
 from restock.infra import platform
 from restock.infra.catch_up import TAG, due
@@ -82,7 +83,7 @@ def state(settings: Settings, folder: Path) -> Iterator[PlatformState]:
     os.environ["PYTHONPATH"] = str(folder)
     try:
         options = {"folder": folder, "every_market": False}
-        with platform.standing_platform(settings, **options) as state:
+        with standing_platform(settings, **options) as state:
             yield state
     finally:
         os.environ.pop("PYTHONPATH")

@@ -301,6 +301,16 @@ def test_a_rollback_needs_a_whole_publication_to_return_to(store: LocalStore) ->
     assert current(store, "FR").token == "run-1"
 
 
+def test_rows_that_were_cut_off_are_not_read_and_the_remedy_is_told(store: LocalStore) -> None:
+    publish(store, 0)
+    manifest = read_manifest(store, "FR", "run-0")
+    path = store.local(f"publications/FR/run-0/{manifest.file}")
+    path.write_bytes(path.read_bytes()[:-1])
+    for read in (read_current, lambda store, market: read_customer(store, market, "c")):
+        with pytest.raises(StoreError, match="is damaged: .* restock rollback --market FR"):
+            read(store, "FR")
+
+
 def test_cleaning_removes_what_was_staged_and_never_made_current(store: LocalStore) -> None:
     for night in range(3):
         publish(store, night)

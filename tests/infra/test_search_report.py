@@ -9,7 +9,14 @@ from restock.infra.incomplete import Incomplete
 from restock.infra.local_store import LocalStore
 from restock.infra.night import Because, Estimate
 from restock.infra.search_charts import bars, curve, waterfall
-from restock.infra.search_report import keep_report, lift, read_result, render, summary_rows
+from restock.infra.search_report import (
+    lift,
+    put_page,
+    put_result,
+    read_result,
+    render,
+    summary_rows,
+)
 from restock.infra.search_result import Gain, Point
 
 pytestmark = pytest.mark.unit
@@ -47,7 +54,9 @@ def test_a_search_that_found_nothing_has_a_page_too() -> None:
 
 def test_the_record_is_read_as_it_was_written(tmp_path) -> None:
     store = LocalStore(tmp_path)
-    kept = keep_report(store, searched())
+    kept = put_page(store, searched())
+    assert read_result(store, kept.token) is None  # not done before the record is there
+    put_result(store, kept)
     assert kept.report.endswith("reports/search/2011-12-10-1a2b3c4d.html")
     assert read_result(store, kept.token) == kept
     assert read_result(store, "another") is None

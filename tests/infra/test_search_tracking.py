@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 from contracts.searched import SAR, searched
+from contracts.searching import brief_of
 from mlflow import MlflowClient
 
 from restock.infra import tracking
 from restock.infra.night import Because
+from restock.infra.search_batches import Clock
+from restock.infra.search_report import read_result
 from restock.infra.search_tracking import COLUMNS, search_record, table
 from restock.infra.settings import load_settings
 from restock.infra.store import open_store
 from restock.infra.tracking_records import NightRecord, SearchRecord, TrackedJob
+from restock.tasks import search as tasks
+from restock.tuning.search import Search
 from restock.tuning.trials import Lift, Outcome, StudyKey, Trial
 
 STUDY = StudyKey(where="all", family="sar")
@@ -52,6 +57,33 @@ def test_a_record_waits_in_the_spool_as_what_it_is() -> None:
     assert isinstance(record, SearchRecord)
 
 
+@pytest.mark.unit
+def test_a_search_that_is_killed_once_its_record_is_there_is_tracked_and_tidied_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody works on it again: the next job finds every trial in the spool, each one once."""
+    monkeypatch.setenv("RESTOCK_HOME", str(tmp_path))
+    store, result = open_store(), searched()
+    store.put(f"searches/{result.token}/kept/a.npz", b"scorecards")
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks.search_store, "clear_kept", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            search = Search(brief_of(trials=3), reported=list(OUTCOMES))
+            tasks.report.fn(result, tasks.Searched(search, [], Clock(0.0)))
+
+    assert read_result(store, result.token) is not None
+    (waiting,) = store.list(tracking.FOLDER)
+    record = TrackedJob.validate_json(store.get(waiting.key).data)
+    assert record.run_token == result.token and record.tags["report"].endswith(".html")
+    assert record.files["trials.csv"] == table(OUTCOMES)
+    tasks.clear(result)  # what a resumed search does when there is nothing left to do
+    assert not store.list(f"searches/{result.token}/kept")
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.platform
 def test_a_search_is_a_parent_with_a_child_for_each_study_and_twice_is_once(
     tmp_path: Path,
@@ -59,7 +91,7 @@ def test_a_search_is_a_parent_with_a_child_for_each_study_and_twice_is_once(
     settings = load_settings(home=tmp_path)
     tracking.prepare(settings)
     for _ in range(2):
-        assert tracking.track_search(searched(), OUTCOMES, settings).run_id
+        assert tracking.track(search_record(searched(), OUTCOMES), settings).run_id
     client = MlflowClient(settings.tracking_uri, settings.tracking_uri)
     found = client.search_runs(
         [client.get_experiment_by_name("restock").experiment_id]  # type: ignore[union-attr]
@@ -80,7 +112,7 @@ def test_a_search_is_a_parent_with_a_child_for_each_study_and_twice_is_once(
 def test_while_mlflow_is_away_a_search_waits_and_the_next_job_writes_it(tmp_path: Path) -> None:
     away = load_settings(home=tmp_path, mlflow={"tracking_uri": "http://127.0.0.1:9"})
     store = open_store(settings=away)
-    assert tracking.track_search(searched(), OUTCOMES, away).run_id is None
+    assert tracking.track(search_record(searched(), OUTCOMES), away).run_id is None
     assert len(store.list("spool/tracking")) == 1
     here = load_settings(home=tmp_path)
     assert tracking.catch_up(here, store) == 1

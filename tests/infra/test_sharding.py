@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from distributed import Client, LocalCluster
 
 from restock.dataset import Interactions
 from restock.infra.local_store import LocalStore
-from restock.infra.sharding import fit_sharded
+from restock.infra.sharding import Workers, fit_sharded
 from restock.infra.snapshots import SnapshotRef, put_snapshot
 from restock.models import Candidate
 from restock.models.popularity import lines_by_market
@@ -34,6 +35,12 @@ def client() -> Iterator[Client]:
     ):
         client.run(sharded.shrink, LINES)
         yield client
+
+
+def test_a_cluster_without_workers_is_told_how_to_start_some() -> None:
+    empty: Any = SimpleNamespace(nthreads=dict)
+    with pytest.raises(ValueError, match="restock workers --runner dask://HOST:PORT"):
+        Workers(empty)
 
 
 @pytest.fixture

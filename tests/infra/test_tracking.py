@@ -5,15 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from restock.infra import tracking
+from restock.infra import mlflow_writer, tracking
 from restock.infra.mlflow_server import serve, wait_for
 from restock.infra.mlflow_writer import Writer
 from restock.infra.processes import Service, free_port, stop
@@ -210,10 +211,37 @@ def test_runs_made_twice_by_a_lost_answer_become_one(
     assert not store.list("spool/tracking")
 
 
-def test_a_record_that_mlflow_refuses_does_not_hold_up_the_others(
-    settings: Settings, client: MlflowClient, store: Store
+def test_what_else_is_different_is_written_into_the_run(
+    settings: Settings, client: MlflowClient, tmp_path: Path
 ) -> None:
-    bad = night("night-1").model_copy(update={"metrics": {"ndcg@10;": 1.0}})
+    """Only what is whole already is passed over, not what has the same name and time."""
+    before = night()
+    tracking.track(before, settings)
+    france = before.markets[0].model_copy(update={"files": {"scorecard.json": "[3]"}})
+    tracking.track(before.model_copy(update={"markets": (france, *before.markets[1:])}), settings)
+    (run,) = runs(client)["FR"]
+    file = client.download_artifacts(run.info.run_id, "scorecard.json", str(tmp_path))
+    assert Path(file).read_text() == "[3]"
+
+
+def test_a_run_of_any_size_is_written_whole(settings: Settings, client: MlflowClient) -> None:
+    """MLflow takes so many metrics, params and tags at once."""
+    many = {f"n{at}": str(at) for at in range(250)}
+    metrics = {f"m{at}": float(at) for at in range(2100)}
+    market = MarketRecord(market="FR", params=many, tags=many, metrics=metrics)
+    assert tracking.track(night().model_copy(update={"markets": (market,)}), settings).run_id
+    (run,) = runs(client)["FR"]
+    assert run.data.params == many and run.data.metrics == metrics
+    assert many.items() <= run.data.tags.items()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"metrics": {"ndcg@10;": 1.0}}, {"files": {"a": "a file", "a/b": "and a folder"}}]
+)
+def test_a_record_that_cannot_be_written_does_not_hold_up_the_others(
+    settings: Settings, client: MlflowClient, store: Store, fault: dict[str, Any]
+) -> None:
+    bad = night("night-1").model_copy(update=fault)
     assert tracking.track(bad, settings).run_id is None
     assert tracking.track(night("night-2", 1), settings).run_id
     assert champion(client) == "night-2"
@@ -244,6 +272,56 @@ def test_two_processes_do_not_write_one_record_twice(
     monkeypatch.setattr(Writer, "write", meanwhile)
     assert tracking.track(night(), settings).run_id
     assert others == ["0"]
+
+
+def test_a_server_that_is_away_is_not_asked_for_every_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tracking._LIMITS, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = load_settings(home=tmp_path, mlflow={"tracking_uri": "http://127.0.0.1:9"})
+    for day in range(3):
+        tracking.spool(open_store(settings=away), night(f"night-{day}", day))
+    assert tracking.catch_up(away) == 0
+    said = [one.getMessage() for one in caplog.records if one.name == tracking.__name__]
+    assert [text.startswith("MLflow at") for text in said] == [True, False]
+    assert all(f"night-{day}" in said[1] for day in range(3))  # what waits
+
+
+def test_a_night_that_takes_mlflow_too_long_is_finished_in_the_end(
+    settings: Settings, client: MlflowClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each turn has time for two runs or versions; the next goes on, then newer nights come."""
+    clock = SimpleNamespace(now=0.0)
+    patient = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(mlflow_writer, "time", patient)
+    monkeypatch.setattr(tracking, "time", patient)
+    for name in ("log_batch", "create_model_version"):
+        monkeypatch.setattr(MlflowClient, name, _slow(getattr(MlflowClient, name), clock))
+    tracking.spool(store, night("night-1", 0))
+    tracking.spool(store, night("night-2", 1))
+    turns = [tracking.catch_up(settings) for _ in range(8)]
+    # four runs and three versions, then four runs and two: the challenger is there already
+    assert turns == [0, 0, 0, 1, 0, 0, 1, 0]
+    found = runs(client)
+    assert {name: len(same) for name, same in found.items() if "night" in name} == {
+        "night 2011-12-10": 1,
+        "night 2011-12-11": 1,
+    }
+    assert all(run.info.status != "RUNNING" for same in found.values() for run in same)
+    assert len(client.search_model_versions("name = 'restock-FR'")) == 3
+    assert champion(client) == "night-2"
+    for run in found["FR"]:
+        assert len(client.get_metric_history(run.info.run_id, "ndcg_at_10")) == 1
+
+
+def _slow(call: Callable[..., Any], clock: SimpleNamespace) -> Callable[..., Any]:
+    """The same, after which more than half of a turn is over."""
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        clock.now += 0.6 * tracking.SECONDS
+        return call(*arguments, **options)
+
+    return slow
 
 
 def test_slow_answers_end_in_the_spool(settings: Settings, store: Store) -> None:

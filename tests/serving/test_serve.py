@@ -17,6 +17,8 @@ from contracts.served import PATIENCE, Served, lists_of, publish, serving, table
 
 from restock.infra.exposure_store import read_exposures
 from restock.infra.local_store import LocalStore
+from restock.serving import background
+from restock.serving.messages import MESSAGES, Refused
 
 pytestmark = pytest.mark.platform
 
@@ -166,6 +168,19 @@ def test_a_taken_port_and_an_unknown_market_are_said_at_once(
     assert [process.returncode for process in begun] == [2, 2] and not said + nothing
     assert f"port {port}" in taken and "try --port" in taken
     assert "no market 'FX' is declared; did you mean" in unknown
+
+
+def test_a_store_whose_extra_is_missing_is_refused_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESTOCK_HOME", str(tmp_path))
+    monkeypatch.setenv("RESTOCK_STORAGE", "azure://acme/restock")
+    monkeypatch.setitem(sys.modules, "azure.storage.blob", None)
+    monkeypatch.delitem(sys.modules, "restock.infra.azure_store", raising=False)
+    monkeypatch.setattr(background, "NICE", 0)  # this process stays as it is
+    assert background.main([]) == 2
+    said = MESSAGES.validate_json(capsys.readouterr().out)
+    assert isinstance(said, Refused) and "pip install 'restock[azure]'" in said.why
 
 
 def test_the_service_listens_on_loopback_alone(served: Served) -> None:
