@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 600.0
 """Longer than a search waits, which can be resumed: a fleet that a cloud took back as a whole has
 other nodes some minutes later."""
+TELL_SECONDS = 15.0
+"""Workers of this machine may start beside the first work: that is nothing to tell people of."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Patience:
     def __init__(self, client: "Client", runner: str, needs: Mapping[str, float]) -> None:
         self._client, self._runner, self._needs = client, runner, needs
         self._since: float | None = None  # when they were first found missing
+        self._told = False
 
     def __call__(self, pending: Collection[str]) -> dict[str, str]:
         """Name → why it is not worth waiting for; empty while there is hope."""
@@ -39,16 +42,18 @@ class Patience:
             self._since = None
             return {}
         now = time.monotonic()
-        minutes = f"{PATIENCE_SECONDS / 60:.0f} minutes"
         if self._since is None:
-            self._since = now
+            self._since, self._told = now, False
+        missing, minutes = now - self._since, f"{PATIENCE_SECONDS / 60:.0f} minutes"
+        if missing >= TELL_SECONDS and not self._told:
+            self._told = True
             logger.warning(
                 "no worker is there for %d pieces of work, which wait %s at most: %s",
                 len(pending),
                 minutes,
                 self._remedy(),
             )
-        if now - self._since < PATIENCE_SECONDS:
+        if missing < PATIENCE_SECONDS:
             return {}
         if self._may_run_on(offered_or_promised(self._client)):
             return {}

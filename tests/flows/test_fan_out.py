@@ -90,6 +90,7 @@ def test_when_all_workers_are_gone_what_is_missing_is_named_with_the_remedy(
 
     monkeypatch.setattr(gather, "SECONDS_OF_HOPE", 0.1)
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(patience, "TELL_SECONDS", 0.0)
     monkeypatch.setenv("RESTOCK_HOME", str(tmp_path))
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (

@@ -26,6 +26,9 @@ def test_work_is_hopeless_only_after_a_long_time_without_workers(
     with Client(cluster, set_as_default=False) as client:
         for_any = Patience(client, "tls://nodes:8786", {})
         assert for_any(["FR", "DE"]) == for_any(["FR", "DE"]) == {}
+        assert not [one for one in caplog.records if one.name == patience.__name__]
+        monkeypatch.setattr(patience, "TELL_SECONDS", 0.0)
+        assert for_any(["FR", "DE"]) == for_any(["FR", "DE"]) == {}
         (said,) = [one for one in caplog.records if one.name == patience.__name__]
         assert "2 pieces of work" in said.getMessage() and "10 minutes" in said.getMessage()
         assert "restock workers --runner tls://nodes:8786" in said.getMessage()
