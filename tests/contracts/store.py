@@ -103,9 +103,11 @@ class StoreContract:
         store.put("key", b"a" * size)
 
         def write() -> None:
-            for letter in (b"b", b"a") * 12:
-                store.put("key", letter * size)
-            done.set()
+            try:
+                for letter in (b"b", b"a") * 12:
+                    store.put("key", letter * size)
+            finally:
+                done.set()
 
         writer = threading.Thread(target=write)
         writer.start()
@@ -116,6 +118,7 @@ class StoreContract:
             seen.add(data[:1])
         writer.join()
         assert seen
+        assert store.get("key").data == b"a" * size  # it wrote to its end
 
     @pytest.mark.parametrize("key", BAD_KEYS)
     def test_keys_that_are_none_are_refused(self, store: Store, key: str, tmp_path: Path) -> None:

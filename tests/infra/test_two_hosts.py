@@ -199,6 +199,8 @@ def test_no_secret_is_in_a_log_or_in_what_is_left_on_a_disk(platform: Platform) 
     ]
     assert any(path.name == "prefect.db" for path in files)
     held = {path: path.read_bytes() for path in files}
+    server = b"".join(text for path, text in held.items() if path.name.startswith("prefect.db"))
+    assert b"toy" in server and b"retrain" in server  # both have run
     assert all(platform.secrets)
     telling = [
         path for path, text in held.items() if any(one.encode() in text for one in platform.secrets)
