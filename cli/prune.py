@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from restock.cli.output import JSON, bad_input, console, print_json
@@ -46,8 +47,13 @@ def prune(
     if as_json:
         print_json({"dry_run": dry_run, "removed": [one.model_dump() for one in removed]})
         return
-    what = "Would leave" if dry_run else "Left"
-    table = Table(title=f"{what} {store.uri}: older than {older_than} days", header_style="bold")
+    if not removed:
+        where = escape(store.uri)
+        console.print(f"{where} has nothing older than {older_than} days that is not needed")
+        return
+    what = "would be removed from" if dry_run else "removed from"
+    console.print(f"{what} {escape(store.uri)}, older than {older_than} days:", soft_wrap=True)
+    table = Table(header_style="bold")
     table.add_column("kind")
     for name in ("things", "objects", "MB"):
         table.add_column(name, justify="right")

@@ -104,11 +104,12 @@ def test_prune_says_what_would_go_and_what_went(invoke: Any, tmp_path: Path) -> 
     old = (tmp_path / "store/reports/run-0/night.json").stat().st_mtime - 91 * 86400
     os.utime(tmp_path / "store/reports/run-0/night.json", (old, old))
     foretold = invoke("prune", "--dry-run")
-    assert foretold.exit_code == 0 and "Would leave" in foretold.stdout
+    assert foretold.exit_code == 0 and "would be removed from file://" in foretold.stdout
     assert len(store.list("reports")) == 1
     removed = json.loads(invoke("prune", "--json").stdout)["removed"]
     assert [(one["kind"], one["things"]) for one in removed] == [
         ("reports", ["reports/run-0/night.json"])
     ]
     assert not store.list("reports") and store.list("publications")
+    assert "nothing older than 90 days" in invoke("prune").stdout
     assert invoke("prune", "--older-than", "6").exit_code == 2
