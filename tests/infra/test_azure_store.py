@@ -1,5 +1,6 @@
 """The store in Azure Blob, against a real Azurite."""
 
+import datetime as dt
 import uuid
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import pytest
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import ContainerClient, ExponentialRetry
+from contracts.publications import publish
 from contracts.store import StoreContract
 
 from restock.infra.azure_store import AzureStore, _split
 from restock.infra.connections import AzureSettings
+from restock.infra.pruning import prune
+from restock.infra.publications import read_current
 from restock.infra.settings import load_settings
 from restock.infra.store import Conflict, Store, StoreError, Unavailable, open_store
 
@@ -26,6 +30,16 @@ def store(azurite: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 class TestAzureStore(StoreContract):
     pass
+
+
+def test_what_is_old_leaves_a_container_too(store: Store) -> None:
+    for night in range(5):
+        publish(store, night)
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    (removed,) = prune(store, tomorrow)
+    assert removed.things == tuple(f"publications/FR/run-{night}" for night in (1, 2))
+    assert read_current(store, "FR").num_rows
+    assert prune(store, tomorrow) == []
 
 
 class Flaky(RequestsTransport):
