@@ -10,13 +10,18 @@ from rich.table import Table
 from restock.cli.output import JSON, bad_input, console, print_json
 
 LEAST_DAYS = 7  # younger things may belong to a run that is on its way
+MOST_DAYS = 36_500
 
 
 def prune(
     older_than: Annotated[
         int,
         typer.Option(
-            "--older-than", min=LEAST_DAYS, metavar="DAYS", help="Since when nobody wrote to it."
+            "--older-than",
+            min=LEAST_DAYS,
+            max=MOST_DAYS,
+            metavar="DAYS",
+            help="Days since it was written; what is younger than a week may belong to a run.",
         ),
     ] = 90,
     exposures: Annotated[

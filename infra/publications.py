@@ -142,7 +142,11 @@ def step_back(
         raise StoreError(f"{market}: {now.token} is the first publication: nothing to return to")
     manifest = read_manifest(store, market, target)
     if manifest is None:
-        raise NotFound(f"{market}: the publication {target} is no longer in {store.uri}")
+        raise NotFound(
+            f"{market}: the publication {target} is no longer in {store.uri} (restock prune keeps "
+            f"one step back): {now.token} stays; restock rollback --plan returns to the plan "
+            "before, where there is one"
+        )
     verify(store, manifest)
     return _move(store, now.rolled_back(manifest, effective), etag)
 
