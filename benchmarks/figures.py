@@ -9,6 +9,10 @@ from importlib import import_module
 from pathlib import Path
 
 
+class PeerMissing(FileNotFoundError):
+    """Somebody to be compared with is not installed; the message says how to."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """One measured number.
@@ -89,7 +93,10 @@ def run_parts(description: str | None, parts: Sequence[str], drawn: str, picture
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to run")
     parser.add_argument("--plot", type=Path, help="where the picture of growth goes")
     options = parser.parse_args()
-    report(figures_of(options.only), options.json)
+    try:
+        report(figures_of(options.only), options.json)
+    except PeerMissing as error:
+        parser.exit(2, f"{error}\n")
     to = options.plot or (None if options.json else picture)
     if to and drawn in options.only:
         import_module(f"restock.benchmarks.{drawn}").draw(to)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restock.benchmarks.figures import PeerMissing
 from restock.dataset import Interactions
 from restock.dataset.interactions import LINE_COLUMNS
 
@@ -44,12 +45,12 @@ class Side:
 
     @property
     def python(self) -> Path:
-        """Its interpreter. FileNotFoundError with the remedy when the peer is not installed."""
+        """Its interpreter. PeerMissing with the remedy when the peer is not installed."""
         if self.peer is None:
             return Path(sys.executable)
         found = ROOT / ".peers" / self.peer / "bin" / "python"
         if not found.exists():
-            raise FileNotFoundError(
+            raise PeerMissing(
                 f"the peer {self.peer} is not installed ({found} is missing): "
                 "install the peers with `make bench-peers`"
             )
