@@ -1,4 +1,4 @@
-"""Work that waits for workers of a cluster: said at once, and given up when none comes for long.
+"""Work that waits for workers of a cluster: said soon, and given up when none comes for long.
 
 Dask keeps work in its queue for ever. Workers that were there when it was submitted may all go:
 nodes that a cloud takes back, a pool that somebody stops.
